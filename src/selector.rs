@@ -1,0 +1,1102 @@
+//! The loop. The one file that sees mio's poll, and the one that calls callbacks.
+//!
+//! Two rules hold throughout. Nothing is borrowed while foreign code runs, and foreign are: a
+//! callback, the closure of `with`, the error hook, a source's own `event::Source` methods (mio
+//! lends them the registry, so the poll is borrowed there, shared), and the `drop` of any of these.
+//! And a body that is out of its slot is held by a [`Holder`], so that it finds its way back, or
+//! out, also when foreign code panics.
+
+use crate::error::{RegisterError, SourceError, Unavailable};
+use crate::interest::{Interest, Trigger};
+use crate::key::{AnyKey, Key, token};
+use crate::readiness;
+use crate::registered::{Body, Outcome, Pair, Registered, Replace, into_source};
+use crate::slots::{After, Kind, Slots, arming};
+use crate::source::{Source, Usage, short_io_proves};
+use mio::{Events, Poll, Registry, Token, event};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+/// The loop: a set of sources, each with the callback that is called when it is ready.
+///
+/// Register sources, then [`run`](Self::run). The callbacks are plain functions or closures; each
+/// is given its [`Source`], by which it reads, writes, changes or ends itself and reaches the
+/// selector, and an [`Interest`] that says what it is ready for.
+///
+/// ```
+/// use selkie::{Interest, READ, Selector, Source, net::{TcpListener, TcpStream}};
+/// use std::io::{self, Read};
+///
+/// fn accept(listener: &mut Source<TcpListener>, _: Interest) -> io::Result<()> {
+///     let (conn, _peer) = listener.accept()?;
+///     listener.selector().register(conn, READ, read)?;
+///     Ok(())
+/// }
+///
+/// fn read(conn: &mut Source<TcpStream>, _: Interest) -> io::Result<()> {
+///     if conn.read(&mut [0; 4096])? == 0 {
+///         conn.unregister();
+/// #       conn.selector().stop();
+///     }
+///     Ok(())
+/// }
+///
+/// # fn main() -> io::Result<()> {
+/// let sel = Selector::new()?;
+/// let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+/// # drop(std::net::TcpStream::connect(listener.local_addr()?)?);
+/// sel.register(listener, READ, accept)?;
+/// sel.run()
+/// # }
+/// ```
+///
+/// There is one owner, and no method needs `&mut`. It cannot be sent to another thread. `'cb`
+/// bounds what callbacks may borrow: anything that was declared before the selector. Dropping the
+/// selector drops every source, and so closes it.
+///
+/// # Level-triggered, exactly
+///
+/// While a source is ready for something it asked for, its callback is called once per turn,
+/// whatever the callback did or did not read. One `accept`, one `read`, one `recv_from` per call is
+/// enough; a [`WRITE`](crate::WRITE) interest that is left on is called in every turn in which there
+/// is room. What is reported *is* ready: nobody is called on a guess. This holds for every source
+/// that mio can wait for, however the I/O on it is done; see [`Source`] for what it costs.
+/// [`register_with`](Self::register_with) has edge-triggering for those who ask.
+///
+/// # One turn
+///
+/// 1. Find how long to wait: not at all if something is always ready.
+/// 2. Ask the system again about every source that may still be ready.
+/// 3. Wait.
+/// 4. Call the callback of each ready source, once.
+///
+/// A turn's work is bounded by that "once": a source that always has more to read gets its next
+/// call in the next turn, after everybody else had theirs.
+///
+/// # From inside a callback
+///
+/// No method calls user code before it returns, but for [`with`](Self::with) and
+/// [`call`](Self::call).
+///
+/// | from a callback, on … | itself | another source | a new one |
+/// |---|---|---|---|
+/// | [`register`](Self::register) | – | – | at once; first called in a later turn |
+/// | [`modify`](Self::modify), [`set_callback`](Self::set_callback) | when it returns | at once; what was reported to it already is masked by the new interest | – |
+/// | [`unregister`](Self::unregister) | `ResourceBusy`; [`Source::unregister`] does it when it returns | at once; what was reported to it is dropped | – |
+/// | [`with`](Self::with), [`call`](Self::call) | `ResourceBusy` | at once | at once |
+/// | [`run`](Self::run), [`turn`](Self::turn), [`select`](Self::select) | `ResourceBusy` | | |
+///
+/// "Itself" is any source whose callback is being called, or that is in `with`, at that moment. A
+/// callback that panics loses its source: it is unregistered and dropped, the selector stays whole,
+/// and the panic goes on out of `run`, which may be called again.
+pub struct Selector<'cb> {
+    slots: RefCell<Slots<Body<'cb>>>,
+    poll: RefCell<Poll>,
+    /// The buffer for events; out while they are being told.
+    events: Cell<Option<Events>>,
+    /// Callbacks that are to replace one that is being called.
+    replacements: RefCell<Vec<(AnyKey, Replace<'cb>)>>,
+    error_hook: Cell<Option<ErrorHook<'cb>>>,
+    /// Whether a turn, a `call` or a `with` is going on.
+    busy: Cell<bool>,
+    stopping: Cell<bool>,
+}
+
+type ErrorHook<'cb> = Box<dyn FnMut(&Selector<'cb>, SourceError) + 'cb>;
+
+/// Events taken from the system in one call, to begin with. The buffer doubles when it was full, so
+/// that a busy loop comes to take all that is ready in one call.
+const EVENTS_AT_FIRST: usize = 256;
+const EVENTS_MAX: usize = 16_384;
+
+impl<'cb> Selector<'cb> {
+    /// An empty selector.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system: usually, too many descriptors are open.
+    pub fn new() -> io::Result<Self> {
+        Ok(Selector {
+            slots: RefCell::new(Slots::new()),
+            poll: RefCell::new(Poll::new()?),
+            events: Cell::new(None),
+            replacements: RefCell::new(Vec::new()),
+            error_hook: Cell::new(None),
+            busy: Cell::new(false),
+            stopping: Cell::new(false),
+        })
+    }
+
+    // ---- registering
+
+    /// Has `callback` called while `source` is ready for `interest`, and takes the source in.
+    ///
+    /// The callback is a function or closure that takes `&mut Source<S>` and an [`Interest`], and
+    /// returns nothing or an [`io::Result<()>`](io::Result). An `Err` other than "would block" or
+    /// "interrupted" costs it its source, see [`on_error`](Self::on_error).
+    ///
+    /// A regular file or `/dev/null` (in an [`Fd`](crate::unix::Fd)) is taken too: it is ready in
+    /// every turn.
+    ///
+    /// # From inside a callback
+    ///
+    /// At once; the newcomer is first called in a later turn.
+    ///
+    /// # Errors
+    ///
+    /// The source comes back in the error, and nothing stays behind. The kinds are the system's;
+    /// among them [`AlreadyExists`](ErrorKind::AlreadyExists) for a descriptor that is registered
+    /// (not noticed on kqueue), [`IsADirectory`](ErrorKind::IsADirectory) for a directory in an
+    /// `Fd`, and without a kind of its own, `EBADF` for one that is closed. [`ErrorKind::OutOfMemory`]
+    /// if there are 2³²−1 sources already (2²⁰−1 where pointers have 32 bits).
+    ///
+    /// With [`Interest::NONE`] the system is not asked, and what it has against the source comes up
+    /// when the source first asks for something.
+    ///
+    /// # Panics
+    ///
+    /// Only if the source's own `register` does.
+    pub fn register<S, F, R>(&self, source: S, interest: Interest, callback: F) -> Result<Key<S>, RegisterError<S>>
+    where
+        S: event::Source + 'static,
+        F: FnMut(&mut Source<'_, 'cb, S>, Interest) -> R + 'cb,
+        R: Outcome,
+    {
+        self.register_with(source, interest, Trigger::Level, callback)
+    }
+
+    /// As [`register`](Self::register), with a choice of [`Trigger`].
+    ///
+    /// # Errors
+    ///
+    /// As for `register`.
+    pub fn register_with<S, F, R>(
+        &self,
+        source: S,
+        interest: Interest,
+        trigger: Trigger,
+        callback: F,
+    ) -> Result<Key<S>, RegisterError<S>>
+    where
+        S: event::Source + 'static,
+        F: FnMut(&mut Source<'_, 'cb, S>, Interest) -> R + 'cb,
+        R: Outcome,
+    {
+        let kind = match trigger {
+            Trigger::Edge => Kind::Edge,
+            Trigger::Level if short_io_proves::<S>() => Kind::Stream,
+            Trigger::Level => Kind::Level,
+        };
+        let interest = interest.asked();
+        let reserved = self.slots.borrow_mut().reserve(kind, interest);
+        let Some(key) = reserved else {
+            return Err(RegisterError::new(ErrorKind::OutOfMemory.into(), source));
+        };
+        let mut holder = Holder::of(self, key, Pair::new(source, callback));
+        if let Err(error) = holder.rearm() {
+            // mio's debug builds take note of a registration before they try it. Not so if the
+            // descriptor is in the set already: that entry is another's.
+            if error.kind() != ErrorKind::AlreadyExists {
+                let _ = self.poll.borrow().registry().deregister(holder.body().event_source());
+            }
+            let source = holder.leave().and_then(into_source).expect(OF_ITS_TYPE);
+            return Err(RegisterError::new(error, source));
+        }
+        log::trace!("registered {key} for {interest:?}");
+        holder.put_back();
+        Ok(Key::new(key))
+    }
+
+    /// Changes what a source waits for, and keeps its callback. [`Interest::NONE`] pauses it; what
+    /// came to be ready meanwhile is reported when it asks again.
+    ///
+    /// One system call, or none if nothing changes.
+    ///
+    /// # From inside a callback
+    ///
+    /// Of another source: at once, and what was reported to that source in this turn is masked by
+    /// the new interest. Of the same source: when the callback returns, see
+    /// [`Source::set_interest`].
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) if `key` is stale. Otherwise those of the system, and then
+    /// the old interest stays in force.
+    #[doc(alias = "reregister")]
+    pub fn modify(&self, key: impl Into<AnyKey>, interest: Interest) -> io::Result<()> {
+        let key = key.into();
+        let interest = interest.asked();
+        let mut holder = match self.take(key) {
+            Err(Unavailable::InUse(key)) => {
+                self.wish(key, interest);
+                return Ok(());
+            }
+            taken => taken?,
+        };
+        let result = holder.change_interest(interest);
+        holder.put_back();
+        result
+    }
+
+    /// Replaces the callback of a source. No system call.
+    ///
+    /// # From inside a callback
+    ///
+    /// Of another source: at once. Of the same source: when the callback returns, see
+    /// [`Source::set_callback`].
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) if `key` is stale.
+    pub fn set_callback<S, F, R>(&self, key: Key<S>, callback: F) -> io::Result<()>
+    where
+        S: event::Source + 'static,
+        F: FnMut(&mut Source<'_, 'cb, S>, Interest) -> R + 'cb,
+        R: Outcome,
+    {
+        let key = key.into();
+        match self.take(key) {
+            Err(Unavailable::InUse(key)) => {
+                self.replace_later::<S, F, R>(key, callback);
+                Ok(())
+            }
+            Err(gone) => Err(gone.into()),
+            Ok(mut holder) => {
+                holder.replace(replacement::<S, F, R>(callback));
+                holder.put_back();
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a source out and hands it back; its callback is dropped.
+    ///
+    /// # From inside a callback
+    ///
+    /// Of another source: at once, and what was reported to that source in this turn is dropped. Of
+    /// the same source: refused, since it is in use; [`Source::unregister`] is what it can do.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) if `key` is stale, [`ResourceBusy`](ErrorKind::ResourceBusy)
+    /// if its callback is being called.
+    #[doc(alias = "deregister")]
+    pub fn unregister<S: event::Source + 'static>(&self, key: Key<S>) -> io::Result<S> {
+        let key = key.into();
+        let body = self.remove(key)?;
+        Ok(into_source(body).expect(OF_ITS_TYPE))
+    }
+
+    /// Takes a source out and drops it, and so closes it: [`unregister`](Self::unregister) for one
+    /// whose type is not known.
+    ///
+    /// # Errors
+    ///
+    /// As for `unregister`.
+    pub fn discard(&self, key: impl Into<AnyKey>) -> io::Result<()> {
+        self.remove(key.into()).map(drop)
+    }
+
+    /// Lends a source to `f`, as its callback gets it: to write to it, say, from another's callback.
+    ///
+    /// What `f` does by [`Source::set_interest`], `set_callback` or `unregister` takes effect when
+    /// it returns. If `f` panics, the source is unregistered and dropped.
+    ///
+    /// # From inside a callback
+    ///
+    /// Of another source: at once. Of the same source, or one that is in `with` further up: refused.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) if `key` is stale, [`ResourceBusy`](ErrorKind::ResourceBusy)
+    /// if its callback is being called.
+    pub fn with<S, T>(&self, key: Key<S>, f: impl FnOnce(&mut Source<'_, 'cb, S>) -> T) -> io::Result<T>
+    where
+        S: event::Source + 'static,
+    {
+        let key = AnyKey::from(key);
+        let mut holder = self.take(key)?;
+        let _busy = Busy::nested(self);
+        let Holder { usage, body } = &mut holder;
+        let source = body.as_mut().expect(IN_HAND).source().downcast_mut::<S>().expect(OF_ITS_TYPE);
+        let value = f(&mut Source::new(source, usage));
+        // Anything may have changed, but this source is still registered: it could not be taken.
+        holder.finish(Interest::NONE, Ok(()));
+        Ok(value)
+    }
+
+    // ---- looking up
+
+    /// Whether a source is registered under `key`.
+    pub fn contains(&self, key: impl Into<AnyKey>) -> bool {
+        self.slots.borrow().get(key.into()).is_some()
+    }
+
+    /// What a source asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) if `key` is stale.
+    pub fn interest(&self, key: impl Into<AnyKey>) -> io::Result<Interest> {
+        let key = key.into();
+        let slots = self.slots.borrow();
+        slots.get(key).map(|slot| slot.interest()).ok_or_else(|| Unavailable::Gone(key).into())
+    }
+
+    /// The keys of all sources, in no particular order.
+    #[doc(alias = "get_map")]
+    pub fn keys(&self) -> Vec<AnyKey> {
+        self.slots.borrow().iter().map(|(key, _)| key).collect()
+    }
+
+    /// The typed form of a key.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) if it is stale, [`InvalidInput`](ErrorKind::InvalidInput)
+    /// if its source is not an `S`, [`ResourceBusy`](ErrorKind::ResourceBusy) if its callback is
+    /// being called (which has a typed key at hand, [`Source::key`]).
+    pub fn typed<S: event::Source + 'static>(&self, key: AnyKey) -> io::Result<Key<S>> {
+        let mut holder = self.take(key)?;
+        let is_of_type = holder.body().source().is::<S>();
+        let source_type = holder.body().source_type();
+        holder.put_back();
+        if is_of_type {
+            Ok(Key::new(key))
+        } else {
+            let wanted = std::any::type_name::<S>();
+            Err(io::Error::new(ErrorKind::InvalidInput, format!("source {key} is a {source_type}, not a {wanted}")))
+        }
+    }
+
+    /// How many sources are registered, paused ones among them.
+    pub fn len(&self) -> usize {
+        self.slots.borrow().len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    // ---- running
+
+    /// Waits, and tells which sources are ready and for what; calls nothing.
+    ///
+    /// With [`call`](Self::call) it makes the loop that users of Python's `selectors` know, and
+    /// which does what [`run`](Self::run) does:
+    ///
+    /// ```
+    /// # use selkie::{READ, Selector};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let sel = Selector::new()?;
+    /// # let (mut tx, rx) = mio::net::UnixStream::pair()?;
+    /// # std::io::Write::write_all(&mut tx, b"x")?;
+    /// # sel.register(rx, READ, |rx, _| rx.unregister())?;
+    /// while !sel.is_empty() {
+    ///     for (key, ready) in sel.select(None)? {
+    ///         sel.call(key, ready)?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Every ready source is in the answer, however many, once, with all it is ready for. Asked
+    /// again without any I/O in between, it answers the same.
+    ///
+    /// `None` waits as long as it takes (for ever, if nothing is registered), zero does not wait,
+    /// and anything else waits at least that long, or until something is ready: on epoll, to the
+    /// millisecond above. A signal is not noticed. The wait ends early, with an empty answer, if a
+    /// source was lost in preparing it (see [`on_error`](Self::on_error)) or [`stop`](Self::stop)
+    /// was called.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceBusy`](ErrorKind::ResourceBusy) from inside a callback; otherwise those of the
+    /// system's wait.
+    pub fn select(&self, timeout: Option<Duration>) -> io::Result<Vec<(AnyKey, Interest)>> {
+        let _busy = Busy::outermost(self)?;
+        let mut wait = Wait::new(timeout);
+        loop {
+            let batch = self.wait_once(&mut wait)?;
+            self.take_down(batch)?;
+            let reported = self.slots.borrow_mut().drain_ready();
+            if !reported.is_empty() || self.is_over(&mut wait) {
+                return Ok(reported);
+            }
+        }
+    }
+
+    /// Calls a source's callback with as much of `ready` as it asks for now: what Python spells
+    /// `key.data(key.fileobj, mask)`.
+    ///
+    /// Like [`run`](Self::run), it passes over a source that is gone since it was reported, or that
+    /// does not ask for any of `ready` any more, so a loop over the answer of
+    /// [`select`](Self::select) needs no check of its own. True if the callback was called.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceBusy`](ErrorKind::ResourceBusy) if that callback is being called already. An error
+    /// of the callback goes where it goes in `run`, see [`on_error`](Self::on_error).
+    pub fn call(&self, key: impl Into<AnyKey>, ready: Interest) -> io::Result<bool> {
+        let key = key.into();
+        let asked = match self.slots.borrow().get(key) {
+            Some(slot) => ready.masked(slot.interest()),
+            None => return Ok(false),
+        };
+        if asked.is_none() {
+            return Ok(false);
+        }
+        let mut holder = self.take(key)?;
+        let _busy = Busy::nested(self);
+        let result = holder.call(asked);
+        // What it was told of came from the caller, and says nothing of what the system would say.
+        holder.finish(Interest::NONE, result);
+        Ok(true)
+    }
+
+    /// One turn: waits as [`select`](Self::select) does, and calls the callback of each source that
+    /// is ready. Answers how many were called.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceBusy`](ErrorKind::ResourceBusy) from inside a callback; otherwise those of the
+    /// system's wait.
+    ///
+    /// # Panics
+    ///
+    /// If a callback does, after its source was unregistered and dropped.
+    pub fn turn(&self, timeout: Option<Duration>) -> io::Result<usize> {
+        let _busy = Busy::outermost(self)?;
+        self.turn_once(timeout)
+    }
+
+    /// Turns until [`stop`](Self::stop) is called or nothing is left that could ever be called: no
+    /// source, or only paused ones.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceBusy`](ErrorKind::ResourceBusy) from inside a callback; otherwise those of the
+    /// system's wait. An error of one source never ends it, see [`on_error`](Self::on_error).
+    ///
+    /// # Panics
+    ///
+    /// If a callback does, after its source was unregistered and dropped. It may be called again.
+    #[doc(alias = "run_forever")]
+    #[doc(alias = "serve_forever")]
+    pub fn run(&self) -> io::Result<()> {
+        let _busy = Busy::outermost(self)?;
+        loop {
+            if self.stopping.take() || self.slots.borrow().nothing_asked() {
+                return Ok(());
+            }
+            self.turn_once(None)?;
+        }
+    }
+
+    /// Has [`run`](Self::run) return when the present turn ends; without one going on, the next
+    /// `run` returns at once.
+    pub fn stop(&self) {
+        self.stopping.set(true);
+    }
+
+    /// Whether [`stop`](Self::stop) was called and no [`run`](Self::run) has returned for it yet:
+    /// for a loop of one's own over [`select`](Self::select) or [`turn`](Self::turn), which do not
+    /// wait while that is so.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    /// Drops every source, and so closes it. Dropping the selector does the same.
+    pub fn close(self) {}
+
+    /// Has `hook` called with each error that costs a source, instead of the `log::warn!` that is
+    /// made of it by default.
+    ///
+    /// That is: what a callback returned, except "would block" and "interrupted", which are no
+    /// errors but mean "not now"; and what the system said when it was asked about the source again.
+    /// The source is unregistered and dropped by then. Nothing else is touched, and `run` goes on.
+    ///
+    /// The hook may use the selector as a callback may. An error that comes up while it is being
+    /// called is logged.
+    pub fn on_error(&self, hook: impl FnMut(&Selector<'cb>, SourceError) + 'cb) {
+        self.error_hook.set(Some(Box::new(hook)));
+    }
+
+    // ---- one turn
+
+    fn turn_once(&self, timeout: Option<Duration>) -> io::Result<usize> {
+        let mut wait = Wait::new(timeout);
+        loop {
+            let batch = self.wait_once(&mut wait)?;
+            let called = if readiness::REPORTS_ONCE && !batch.is_full() && !self.slots.borrow().has_always_ready() {
+                self.dispatch_batch(batch)
+            } else {
+                self.take_down(batch)?;
+                self.dispatch_queue()
+            };
+            if called > 0 || self.is_over(&mut wait) {
+                #[cfg(debug_assertions)]
+                self.slots.borrow().verify();
+                return Ok(called);
+            }
+        }
+    }
+
+    /// Whether a wait that reported nothing to anybody is over.
+    fn is_over(&self, wait: &mut Wait) -> bool {
+        // Something was reported from which nothing could be told: then the system is asked again.
+        !self.slots.borrow().has_unsettled() && wait.is_over()
+    }
+
+    /// One call into the system, once it has been asked about all that may still be ready.
+    fn wait_once(&self, wait: &mut Wait) -> io::Result<Batch<'_, 'cb>> {
+        if self.slots.borrow().has_ready() {
+            self.slots.borrow_mut().forget_ready();
+        }
+        if self.slots.borrow().has_unsettled() {
+            wait.at_once |= self.rearm_unsettled();
+        }
+        wait.at_once |= self.stopping.get() || self.slots.borrow().has_always_ready();
+        self.poll_once(wait.left())
+    }
+
+    fn poll_once(&self, timeout: Option<Duration>) -> io::Result<Batch<'_, 'cb>> {
+        let mut events = self.events.take().unwrap_or_else(|| Events::with_capacity(EVENTS_AT_FIRST));
+        let result = self.poll.borrow_mut().poll(&mut events, timeout);
+        match result {
+            // A signal is none of the caller's business.
+            Err(error) if error.kind() != ErrorKind::Interrupted => {
+                self.events.set(Some(events));
+                Err(error)
+            }
+            _ => Ok(Batch { selector: self, count: events.iter().count(), told: Cell::new(0), events: Some(events) }),
+        }
+    }
+
+    /// Calls the callback of each source in a batch.
+    fn dispatch_batch(&self, batch: Batch<'_, 'cb>) -> usize {
+        let mut called = 0;
+        let mut holder = Holder::empty(self);
+        let Some(events) = &batch.events else { return called };
+        for event in events {
+            batch.told.set(batch.told.get() + 1);
+            let token = event.token().0;
+            let told = match readiness::plain(event) {
+                Some(ready) => self.slots.borrow_mut().take_plain(token, ready, &mut holder.body),
+                None => self.slots.borrow_mut().take_reported(token, readiness::of(event), &mut holder.body),
+            };
+            if told != Interest::NONE {
+                holder.dispatch(token::slot(token) as u32, told);
+                called += 1;
+            }
+        }
+        called
+    }
+
+    /// Calls the callback of each source that was taken down.
+    fn dispatch_queue(&self) -> usize {
+        let mut called = 0;
+        let mut holder = Holder::empty(self);
+        loop {
+            let taken = self.slots.borrow_mut().take_next_ready(&mut holder.body);
+            let Some((slot, told)) = taken else { return called };
+            holder.dispatch(slot, told);
+            called += 1;
+        }
+    }
+
+    /// Takes down all that is ready, also what did not fit into `batch`.
+    fn take_down<'s>(&'s self, mut batch: Batch<'s, 'cb>) -> io::Result<()> {
+        let mut seen = 0;
+        loop {
+            seen += batch.count;
+            let is_full = batch.is_full();
+            batch.take_down();
+            if self.slots.borrow().has_unsettled() {
+                // Of some it could not be told: see `is_over`.
+                self.rearm_unsettled();
+            } else if !is_full || seen > self.len() {
+                // The system hands out in turn what is ready, so when as many events were seen as
+                // there are sources, each that was ready is among them.
+                break;
+            }
+            batch = self.poll_once(Some(Duration::ZERO))?;
+        }
+        self.slots.borrow_mut().report_always_ready();
+        Ok(())
+    }
+
+    /// Asks the system again about every source that may still be ready. True if one was lost in
+    /// that.
+    fn rearm_unsettled(&self) -> bool {
+        let mut lost = false;
+        loop {
+            let next = self.slots.borrow_mut().next_to_rearm();
+            let Some(key) = next else { return lost };
+            let Ok(mut holder) = self.take(key) else { continue };
+            match holder.rearm() {
+                Ok(()) => holder.put_back(),
+                Err(error) => {
+                    lost = true;
+                    holder.lose(error);
+                }
+            }
+        }
+    }
+
+    // ---- bodies in and out of their slots
+
+    fn take(&self, key: AnyKey) -> Result<Holder<'_, 'cb>, Unavailable> {
+        let mut holder = Holder::empty(self);
+        let mut slots = self.slots.borrow_mut();
+        if slots.take(key, &mut holder.body) {
+            holder.usage.slot = key.slot;
+            Ok(holder)
+        } else if slots.get(key).is_some() {
+            Err(Unavailable::InUse(key))
+        } else {
+            Err(Unavailable::Gone(key))
+        }
+    }
+
+    fn remove(&self, key: AnyKey) -> io::Result<Body<'cb>> {
+        let mut holder = self.take(key)?;
+        log::trace!("unregistered {key}");
+        Ok(holder.leave().expect(IN_HAND))
+    }
+
+    pub(crate) fn key_of(&self, slot: u32) -> AnyKey {
+        self.slots.borrow().key_of(slot)
+    }
+
+    pub(crate) fn wish(&self, key: AnyKey, interest: Interest) {
+        self.slots.borrow_mut().wish(key, interest.asked());
+    }
+
+    pub(crate) fn replace_later<S, F, R>(&self, key: AnyKey, callback: F)
+    where
+        S: event::Source + 'static,
+        F: FnMut(&mut Source<'_, 'cb, S>, Interest) -> R + 'cb,
+        R: Outcome,
+    {
+        let outdone = self.take_replacement(key);
+        self.replacements.borrow_mut().push((key, replacement::<S, F, R>(callback)));
+        self.slots.borrow_mut().mark_changed(key);
+        drop(outdone);
+    }
+
+    fn take_replacement(&self, key: AnyKey) -> Option<Replace<'cb>> {
+        let mut replacements = self.replacements.borrow_mut();
+        let index = replacements.iter().position(|(other, _)| *other == key)?;
+        Some(replacements.swap_remove(index).1)
+    }
+
+    /// Makes the changes that had to wait for a body to come back: they may lead to others.
+    #[cold]
+    fn make_changes(&self, key: AnyKey) {
+        while self.slots.borrow_mut().clear_changed(key) {
+            let Ok(mut holder) = self.take(key) else { return };
+            if let Some(replace) = self.take_replacement(key) {
+                holder.replace(replace);
+            }
+            match holder.rearm_if_changed() {
+                // Not by `settle`: this loop is what it would call.
+                Ok(()) => {
+                    let none = Interest::NONE;
+                    self.slots.borrow_mut().put_back(key.slot, &mut holder.body, none, none);
+                }
+                Err(error) => return holder.lose(error),
+            }
+        }
+    }
+}
+
+/// Has the system wait for `to` instead of `from`, and look anew.
+fn arm(
+    registry: &Registry,
+    source: &mut dyn event::Source,
+    token: Token,
+    from: Interest,
+    to: Interest,
+) -> io::Result<()> {
+    // Where mio drops a source by itself, it does not find it any more.
+    let dropped = |error: &io::Error| readiness::DROPS_ON_HANG_UP && error.kind() == ErrorKind::NotFound;
+    match (readiness::to_mio(from), readiness::to_mio(to)) {
+        (None, None) => Ok(()),
+        (None, Some(interest)) => registry.register(source, token, interest),
+        (Some(_), None) => match registry.deregister(source) {
+            Err(error) if dropped(&error) => Ok(()),
+            result => result,
+        },
+        (Some(_), Some(interest)) => match registry.reregister(source, token, interest) {
+            Err(error) if dropped(&error) => {
+                let _ = registry.deregister(source);
+                registry.register(source, token, interest)
+            }
+            result => result,
+        },
+    }
+}
+
+/// What the system reported in one call. Dropped before everybody was told, because a callback
+/// panicked, it has the system asked again about the rest.
+struct Batch<'s, 'cb> {
+    selector: &'s Selector<'cb>,
+    /// Always there, but for the moment in which it is given back.
+    events: Option<Events>,
+    count: usize,
+    told: Cell<usize>,
+}
+
+impl Batch<'_, '_> {
+    fn events(&self) -> impl Iterator<Item = &event::Event> {
+        self.events.iter().flatten()
+    }
+
+    /// Whether there may be more where this came from.
+    fn is_full(&self) -> bool {
+        self.events.as_ref().is_some_and(|events| self.count >= events.capacity())
+    }
+
+    fn take_down(self) {
+        let mut slots = self.selector.slots.borrow_mut();
+        for event in self.events() {
+            slots.report(event.token().0, readiness::of(event));
+        }
+        drop(slots);
+        self.told.set(self.count);
+    }
+}
+
+impl Drop for Batch<'_, '_> {
+    fn drop(&mut self) {
+        if self.told.get() < self.count {
+            let mut slots = self.selector.slots.borrow_mut();
+            for event in self.events().skip(self.told.get()) {
+                slots.forget(event.token().0);
+            }
+        }
+        let larger = if self.is_full() { EVENTS_MAX.min(self.count * 2) } else { 0 };
+        let events = if larger > self.count { Some(Events::with_capacity(larger)) } else { self.events.take() };
+        self.selector.events.set(events);
+    }
+}
+
+/// How long a turn or a `select` may wait, and since when it does.
+struct Wait {
+    timeout: Option<Duration>,
+    /// Read only if there is a timeout to measure.
+    started: Option<Instant>,
+    left: Option<Duration>,
+    /// Something is to be done, or is ready, whatever the system says.
+    at_once: bool,
+}
+
+impl Wait {
+    fn new(timeout: Option<Duration>) -> Self {
+        let started = timeout.filter(|timeout| !timeout.is_zero()).map(|_| Instant::now());
+        Wait { timeout, started, left: timeout, at_once: false }
+    }
+
+    fn left(&self) -> Option<Duration> {
+        if self.at_once { Some(Duration::ZERO) } else { self.left }
+    }
+
+    fn is_over(&mut self) -> bool {
+        if let (Some(timeout), Some(started)) = (self.timeout, self.started) {
+            self.left = Some(timeout.saturating_sub(started.elapsed()));
+        }
+        self.at_once || self.left == Some(Duration::ZERO)
+    }
+}
+
+/// "Not now", as opposed to an error.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+fn replacement<'cb, S, F, R>(callback: F) -> Replace<'cb>
+where
+    S: event::Source + 'static,
+    F: FnMut(&mut Source<'_, 'cb, S>, Interest) -> R + 'cb,
+    R: Outcome,
+{
+    Box::new(move |body| {
+        let source = into_source::<S>(body).expect(OF_ITS_TYPE);
+        Pair::new(source, callback)
+    })
+}
+
+const OF_ITS_TYPE: &str = "a typed key is only given out for a source of that type";
+const IN_HAND: &str = "a holder has its body until it is put back or given up";
+
+/// A body that is out of its slot. Dropped with the body still in it (its user panicked, failed or
+/// asked for it), it takes the source out of the system's set and vacates the slot.
+struct Holder<'s, 'cb> {
+    usage: Usage<'s, 'cb>,
+    body: Option<Body<'cb>>,
+}
+
+impl<'s, 'cb> Holder<'s, 'cb> {
+    fn empty(selector: &'s Selector<'cb>) -> Self {
+        let usage = Usage { selector, slot: 0, proven: Cell::new(Interest::NONE), unregister: Cell::new(false) };
+        Holder { usage, body: None }
+    }
+
+    fn of(selector: &'s Selector<'cb>, key: AnyKey, body: Body<'cb>) -> Self {
+        let mut holder = Holder::empty(selector);
+        holder.usage.slot = key.slot;
+        holder.body = Some(body);
+        holder
+    }
+
+    fn place(&self) -> (&'s Selector<'cb>, AnyKey) {
+        (self.usage.selector, self.usage.key())
+    }
+
+    fn body(&mut self) -> &mut (dyn Registered<'cb> + 'cb) {
+        self.body.as_deref_mut().expect(IN_HAND)
+    }
+
+    // ---- calling
+
+    /// Calls the callback of a body that was just taken out, and sees to what comes of it.
+    #[inline(always)]
+    fn dispatch(&mut self, slot: u32, told: Interest) {
+        self.usage.slot = slot;
+        self.usage.proven.set(Interest::NONE);
+        self.usage.unregister.set(false);
+        let result = self.call(told);
+        // Anything may have changed: sources come and gone, interests, the slab moved. Only this
+        // slot is sure to be there still, because its body is out.
+        self.finish(told, result);
+    }
+
+    #[inline(always)]
+    fn call(&mut self, ready: Interest) -> io::Result<()> {
+        let Some(body) = &mut self.body else { return Ok(()) };
+        body.call(&self.usage, ready)
+    }
+
+    /// Sees to what came of a callback, or of a `with`, that was `told` of something.
+    #[inline(always)]
+    fn finish(&mut self, told: Interest, result: io::Result<()>) {
+        if result.is_ok() && !self.usage.unregister.get() {
+            self.settle(told);
+        } else {
+            self.finish_otherwise(told, result);
+        }
+    }
+
+    #[cold]
+    fn finish_otherwise(&mut self, told: Interest, result: io::Result<()>) {
+        match result {
+            Err(error) if !is_passing(&error) => return self.lose(error),
+            // An edge that was not used up: the system has to tell again.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                self.usage.selector.slots.borrow_mut().unsettle(self.usage.key());
+            }
+            _ => {}
+        }
+        if self.usage.unregister.get() {
+            log::trace!("unregistered {}", self.usage.key());
+            drop(self.leave());
+        } else {
+            self.settle(told);
+        }
+    }
+
+    /// Puts the body back in its slot and does what was left to be done until then.
+    #[inline(always)]
+    fn settle(&mut self, told: Interest) {
+        let Usage { selector, slot, .. } = self.usage;
+        let proven = self.usage.proven.get();
+        let after = selector.slots.borrow_mut().put_back(slot, &mut self.body, told, proven);
+        if after == After::Change {
+            selector.make_changes(selector.key_of(slot));
+        }
+    }
+
+    /// `settle` for a body whose source was not used.
+    fn put_back(mut self) {
+        self.settle(Interest::NONE);
+    }
+
+    /// Drops the source because of an error, and reports that.
+    fn lose(&mut self, error: io::Error) {
+        let (selector, key) = self.place();
+        let source_type = self.body().source_type();
+        drop(self.leave());
+        let failure = SourceError { key, source_type, error };
+        match selector.error_hook.take() {
+            Some(hook) => HookInUse { selector, hook: Some(hook) }.call(failure),
+            None => log::warn!("{failure}"),
+        }
+    }
+
+    // ---- changing
+
+    fn replace(&mut self, replace: Replace<'cb>) {
+        if let Some(body) = self.body.take() {
+            self.body = Some(replace(body));
+        }
+    }
+
+    /// Has the source wait for something else; on failure nothing has changed.
+    fn change_interest(&mut self, interest: Interest) -> io::Result<()> {
+        let (selector, key) = self.place();
+        let (before, armed, kind) = {
+            let slots = selector.slots.borrow();
+            let slot = slots.get(key).ok_or(Unavailable::Gone(key))?;
+            (slot.interest(), slot.armed(), slot.kind())
+        };
+        if kind != Kind::Always && (interest != before || kind == Kind::Edge) {
+            self.arm(armed, arming(kind, interest))?;
+        }
+        selector.slots.borrow_mut().set_interest(key, interest);
+        Ok(())
+    }
+
+    /// Has the system look at the source anew, for what the slot asks for now.
+    fn rearm(&mut self) -> io::Result<()> {
+        let (selector, key) = self.place();
+        let (armed, to_arm) = {
+            let slots = selector.slots.borrow();
+            let slot = slots.get(key).ok_or(Unavailable::Gone(key))?;
+            (slot.armed(), slot.to_arm())
+        };
+        self.arm(armed, to_arm)
+    }
+
+    fn rearm_if_changed(&mut self) -> io::Result<()> {
+        let (selector, key) = self.place();
+        let changed = selector.slots.borrow().get(key).is_some_and(|slot| slot.armed() != slot.to_arm());
+        if changed { self.rearm() } else { Ok(()) }
+    }
+
+    /// Has the system wait for `to` instead of `from`, and look anew.
+    fn arm(&mut self, from: Interest, to: Interest) -> io::Result<()> {
+        let (selector, key) = self.place();
+        let source = self.body().event_source();
+        let result = {
+            let poll = selector.poll.borrow();
+            arm(poll.registry(), source, Token(token::pack(key)), from, to)
+        };
+        match result {
+            Ok(()) => selector.slots.borrow_mut().armed(key, to),
+            Err(error) if readiness::REFUSES_ALWAYS_READY && error.raw_os_error() == Some(readiness::EPERM) => {
+                selector.slots.borrow_mut().is_always_ready(key);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    // ---- leaving
+
+    /// Takes the source out of the system's set, vacates the slot, and gives up the body.
+    fn leave(&mut self) -> Option<Body<'cb>> {
+        let (selector, key) = self.place();
+        let mut body = self.body.take();
+        let armed = selector.slots.borrow().get(key).is_some_and(|slot| !slot.armed().is_none());
+        if let (true, Some(body)) = (armed, &mut body) {
+            // It may be out already: its descriptor was closed by hand, or mio dropped it on a
+            // hang-up. There is nothing that could be done about it here.
+            if let Err(error) = selector.poll.borrow().registry().deregister(body.event_source()) {
+                log::debug!("source {key} was not in the system's set any more: {error}");
+            }
+        }
+        selector.slots.borrow_mut().remove(key);
+        drop(selector.take_replacement(key));
+        body
+    }
+}
+
+impl Drop for Holder<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.body.is_some() {
+            self.give_up();
+        }
+    }
+}
+
+impl Holder<'_, '_> {
+    #[cold]
+    fn give_up(&mut self) {
+        drop(self.leave());
+    }
+}
+
+/// Marks the selector as busy for as long as it lives.
+struct Busy<'s> {
+    busy: &'s Cell<bool>,
+    before: bool,
+}
+
+impl<'s> Busy<'s> {
+    /// For what cannot be done from inside a callback.
+    fn outermost(selector: &'s Selector<'_>) -> io::Result<Self> {
+        if selector.busy.get() {
+            return Err(io::Error::new(
+                ErrorKind::ResourceBusy,
+                "the selector is in a turn, a `call` or a `with`: it cannot wait from inside one",
+            ));
+        }
+        Ok(Self::nested(selector))
+    }
+
+    fn nested(selector: &'s Selector<'_>) -> Self {
+        Busy { busy: &selector.busy, before: selector.busy.replace(true) }
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.busy.set(self.before);
+    }
+}
+
+/// The error hook while it is being called. It goes back where it came from, also from a panic,
+/// unless it has put another in its place.
+struct HookInUse<'s, 'cb> {
+    selector: &'s Selector<'cb>,
+    hook: Option<ErrorHook<'cb>>,
+}
+
+impl HookInUse<'_, '_> {
+    fn call(mut self, failure: SourceError) {
+        if let Some(hook) = &mut self.hook {
+            hook(self.selector, failure);
+        }
+    }
+}
+
+impl Drop for HookInUse<'_, '_> {
+    fn drop(&mut self) {
+        match self.selector.error_hook.take() {
+            None => self.selector.error_hook.set(self.hook.take()),
+            another => self.selector.error_hook.set(another),
+        }
+    }
+}
+
+impl fmt::Debug for Selector<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Entries<'a, 'cb>(&'a Selector<'cb>);
+        impl fmt::Debug for Entries<'_, '_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let slots = self.0.slots.borrow();
+                let entries = slots.iter().map(|(key, slot)| {
+                    (key, (slot.body().map_or("in use", |body| body.source_type()), slot.interest()))
+                });
+                f.debug_map().entries(entries).finish()
+            }
+        }
+        f.debug_struct("Selector").field("sources", &Entries(self)).finish_non_exhaustive()
+    }
+}

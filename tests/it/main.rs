@@ -1,0 +1,19 @@
+//! What the documentation promises, a test for each sentence. Tests are named
+//! `state_event_outcome`; `util` is their vocabulary.
+
+mod util;
+
+mod registry;
+
+mod edge;
+mod level;
+mod select;
+
+mod errors;
+mod model;
+mod reentrancy;
+
+mod limits;
+mod tidy;
+
+mod examples;
