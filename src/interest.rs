@@ -28,6 +28,7 @@ use std::ops::{BitOr, BitOrAssign};
 #[doc(alias = "EVENT_READ")]
 #[doc(alias = "EVENT_WRITE")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+// The bits are those of epoll, so that there is little to translate.
 pub struct Interest(u8);
 
 /// Wait until there is something to read, a connection to accept, or the end of the stream.
@@ -56,14 +57,19 @@ impl Interest {
     /// The same as [`READ`](crate::READ).
     pub const READ: Interest = Interest(1);
     /// The same as [`WRITE`](crate::WRITE).
-    pub const WRITE: Interest = Interest(1 << 1);
+    pub const WRITE: Interest = Interest(1 << 2);
     /// The same as [`PRIORITY`](crate::PRIORITY).
-    pub const PRIORITY: Interest = Interest(1 << 2);
+    pub const PRIORITY: Interest = Interest(1 << 1);
     pub(crate) const ERROR: Interest = Interest(1 << 3);
     pub(crate) const READ_CLOSED: Interest = Interest(1 << 4);
     pub(crate) const WRITE_CLOSED: Interest = Interest(1 << 5);
 
-    /// Conditions that can be asked for.
+    /// Not delivered: see `Usage` in `source.rs`.
+    pub(crate) const UNREGISTER: Interest = Interest(1 << 7);
+
+    /// Everything that can be asked for.
+    pub(crate) const ALL: Interest = Interest(Self::ASKABLE);
+
     const ASKABLE: u8 = 0b0000_0111;
 
     /// Whether every condition of `other` is in this set.

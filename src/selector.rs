@@ -6,18 +6,24 @@
 //! And a body that is out of its slot is held by a [`Holder`], so that it finds its way back, or
 //! out, also when foreign code panics.
 
+mod batch;
+mod holder;
+mod turn;
+
 use crate::error::{RegisterError, SourceError, Unavailable};
 use crate::interest::{Interest, Trigger};
-use crate::key::{AnyKey, Key, token};
-use crate::readiness;
-use crate::registered::{Body, Outcome, Pair, Registered, Replace, into_source};
-use crate::slots::{After, Kind, Slots, arming};
-use crate::source::{Source, Usage, short_io_proves};
-use mio::{Events, Poll, Registry, Token, event};
+use crate::key::{AnyKey, Key};
+use crate::registered::{Body, Outcome, Pair, Replace, into_source};
+use crate::slots::{Kind, Slots};
+use crate::source::{Source, short_io_proves};
+use holder::{Holder, IN_HAND};
+use mio::{Events, Poll, event};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+const OF_ITS_TYPE: &str = "a typed key is only given out for a source of that type";
 
 /// The loop: a set of sources, each with the callback that is called when it is ready.
 ///
@@ -105,11 +111,6 @@ pub struct Selector<'cb> {
 }
 
 type ErrorHook<'cb> = Box<dyn FnMut(&Selector<'cb>, SourceError) + 'cb>;
-
-/// Events taken from the system in one call, to begin with. The buffer doubles when it was full, so
-/// that a busy loop comes to take all that is ready in one call.
-const EVENTS_AT_FIRST: usize = 256;
-const EVENTS_MAX: usize = 16_384;
 
 impl<'cb> Selector<'cb> {
     /// An empty selector.
@@ -323,7 +324,7 @@ impl<'cb> Selector<'cb> {
         let source = body.as_mut().expect(IN_HAND).source().downcast_mut::<S>().expect(OF_ITS_TYPE);
         let value = f(&mut Source::new(source, usage));
         // Anything may have changed, but this source is still registered: it could not be taken.
-        holder.finish(Interest::NONE, Ok(()));
+        holder.finish_unreported(Ok(()));
         Ok(value)
     }
 
@@ -419,15 +420,7 @@ impl<'cb> Selector<'cb> {
     /// system's wait.
     pub fn select(&self, timeout: Option<Duration>) -> io::Result<Vec<(AnyKey, Interest)>> {
         let _busy = Busy::outermost(self)?;
-        let mut wait = Wait::new(timeout);
-        loop {
-            let batch = self.wait_once(&mut wait)?;
-            self.take_down(batch)?;
-            let reported = self.slots.borrow_mut().drain_ready();
-            if !reported.is_empty() || self.is_over(&mut wait) {
-                return Ok(reported);
-            }
-        }
+        self.select_until(timeout)
     }
 
     /// Calls a source's callback with as much of `ready` as it asks for now: what Python spells
@@ -454,7 +447,7 @@ impl<'cb> Selector<'cb> {
         let _busy = Busy::nested(self);
         let result = holder.call(asked);
         // What it was told of came from the caller, and says nothing of what the system would say.
-        holder.finish(Interest::NONE, result);
+        holder.finish_unreported(result);
         Ok(true)
     }
 
@@ -471,7 +464,7 @@ impl<'cb> Selector<'cb> {
     /// If a callback does, after its source was unregistered and dropped.
     pub fn turn(&self, timeout: Option<Duration>) -> io::Result<usize> {
         let _busy = Busy::outermost(self)?;
-        self.turn_once(timeout)
+        self.turn_until(timeout)
     }
 
     /// Turns until [`stop`](Self::stop) is called or nothing is left that could ever be called: no
@@ -526,128 +519,6 @@ impl<'cb> Selector<'cb> {
         self.error_hook.set(Some(Box::new(hook)));
     }
 
-    // ---- one turn
-
-    fn turn_once(&self, timeout: Option<Duration>) -> io::Result<usize> {
-        let mut wait = Wait::new(timeout);
-        loop {
-            let batch = self.wait_once(&mut wait)?;
-            let called = if readiness::REPORTS_ONCE && !batch.is_full() && !self.slots.borrow().has_always_ready() {
-                self.dispatch_batch(batch)
-            } else {
-                self.take_down(batch)?;
-                self.dispatch_queue()
-            };
-            if called > 0 || self.is_over(&mut wait) {
-                #[cfg(debug_assertions)]
-                self.slots.borrow().verify();
-                return Ok(called);
-            }
-        }
-    }
-
-    /// Whether a wait that reported nothing to anybody is over.
-    fn is_over(&self, wait: &mut Wait) -> bool {
-        // Something was reported from which nothing could be told: then the system is asked again.
-        !self.slots.borrow().has_unsettled() && wait.is_over()
-    }
-
-    /// One call into the system, once it has been asked about all that may still be ready.
-    fn wait_once(&self, wait: &mut Wait) -> io::Result<Batch<'_, 'cb>> {
-        if self.slots.borrow().has_ready() {
-            self.slots.borrow_mut().forget_ready();
-        }
-        if self.slots.borrow().has_unsettled() {
-            wait.at_once |= self.rearm_unsettled();
-        }
-        wait.at_once |= self.stopping.get() || self.slots.borrow().has_always_ready();
-        self.poll_once(wait.left())
-    }
-
-    fn poll_once(&self, timeout: Option<Duration>) -> io::Result<Batch<'_, 'cb>> {
-        let mut events = self.events.take().unwrap_or_else(|| Events::with_capacity(EVENTS_AT_FIRST));
-        let result = self.poll.borrow_mut().poll(&mut events, timeout);
-        match result {
-            // A signal is none of the caller's business.
-            Err(error) if error.kind() != ErrorKind::Interrupted => {
-                self.events.set(Some(events));
-                Err(error)
-            }
-            _ => Ok(Batch { selector: self, count: events.iter().count(), told: Cell::new(0), events: Some(events) }),
-        }
-    }
-
-    /// Calls the callback of each source in a batch.
-    fn dispatch_batch(&self, batch: Batch<'_, 'cb>) -> usize {
-        let mut called = 0;
-        let mut holder = Holder::empty(self);
-        let Some(events) = &batch.events else { return called };
-        for event in events {
-            batch.told.set(batch.told.get() + 1);
-            let token = event.token().0;
-            let told = match readiness::plain(event) {
-                Some(ready) => self.slots.borrow_mut().take_plain(token, ready, &mut holder.body),
-                None => self.slots.borrow_mut().take_reported(token, readiness::of(event), &mut holder.body),
-            };
-            if told != Interest::NONE {
-                holder.dispatch(token::slot(token) as u32, told);
-                called += 1;
-            }
-        }
-        called
-    }
-
-    /// Calls the callback of each source that was taken down.
-    fn dispatch_queue(&self) -> usize {
-        let mut called = 0;
-        let mut holder = Holder::empty(self);
-        loop {
-            let taken = self.slots.borrow_mut().take_next_ready(&mut holder.body);
-            let Some((slot, told)) = taken else { return called };
-            holder.dispatch(slot, told);
-            called += 1;
-        }
-    }
-
-    /// Takes down all that is ready, also what did not fit into `batch`.
-    fn take_down<'s>(&'s self, mut batch: Batch<'s, 'cb>) -> io::Result<()> {
-        let mut seen = 0;
-        loop {
-            seen += batch.count;
-            let is_full = batch.is_full();
-            batch.take_down();
-            if self.slots.borrow().has_unsettled() {
-                // Of some it could not be told: see `is_over`.
-                self.rearm_unsettled();
-            } else if !is_full || seen > self.len() {
-                // The system hands out in turn what is ready, so when as many events were seen as
-                // there are sources, each that was ready is among them.
-                break;
-            }
-            batch = self.poll_once(Some(Duration::ZERO))?;
-        }
-        self.slots.borrow_mut().report_always_ready();
-        Ok(())
-    }
-
-    /// Asks the system again about every source that may still be ready. True if one was lost in
-    /// that.
-    fn rearm_unsettled(&self) -> bool {
-        let mut lost = false;
-        loop {
-            let next = self.slots.borrow_mut().next_to_rearm();
-            let Some(key) = next else { return lost };
-            let Ok(mut holder) = self.take(key) else { continue };
-            match holder.rearm() {
-                Ok(()) => holder.put_back(),
-                Err(error) => {
-                    lost = true;
-                    holder.lose(error);
-                }
-            }
-        }
-    }
-
     // ---- bodies in and out of their slots
 
     fn take(&self, key: AnyKey) -> Result<Holder<'_, 'cb>, Unavailable> {
@@ -665,7 +536,6 @@ impl<'cb> Selector<'cb> {
 
     fn remove(&self, key: AnyKey) -> io::Result<Body<'cb>> {
         let mut holder = self.take(key)?;
-        log::trace!("unregistered {key}");
         Ok(holder.leave().expect(IN_HAND))
     }
 
@@ -695,130 +565,15 @@ impl<'cb> Selector<'cb> {
         Some(replacements.swap_remove(index).1)
     }
 
-    /// Makes the changes that had to wait for a body to come back: they may lead to others.
-    #[cold]
-    fn make_changes(&self, key: AnyKey) {
-        while self.slots.borrow_mut().clear_changed(key) {
-            let Ok(mut holder) = self.take(key) else { return };
-            if let Some(replace) = self.take_replacement(key) {
-                holder.replace(replace);
-            }
-            match holder.rearm_if_changed() {
-                // Not by `settle`: this loop is what it would call.
-                Ok(()) => {
-                    let none = Interest::NONE;
-                    self.slots.borrow_mut().put_back(key.slot, &mut holder.body, none, none);
-                }
-                Err(error) => return holder.lose(error),
-            }
+    fn report_loss(&self, failure: SourceError) {
+        match self.error_hook.take() {
+            Some(hook) => HookInUse { selector: self, hook: Some(hook) }.call(failure),
+            None => log::warn!("{failure}"),
         }
     }
 }
 
-/// Has the system wait for `to` instead of `from`, and look anew.
-fn arm(
-    registry: &Registry,
-    source: &mut dyn event::Source,
-    token: Token,
-    from: Interest,
-    to: Interest,
-) -> io::Result<()> {
-    // Where mio drops a source by itself, it does not find it any more.
-    let dropped = |error: &io::Error| readiness::DROPS_ON_HANG_UP && error.kind() == ErrorKind::NotFound;
-    match (readiness::to_mio(from), readiness::to_mio(to)) {
-        (None, None) => Ok(()),
-        (None, Some(interest)) => registry.register(source, token, interest),
-        (Some(_), None) => match registry.deregister(source) {
-            Err(error) if dropped(&error) => Ok(()),
-            result => result,
-        },
-        (Some(_), Some(interest)) => match registry.reregister(source, token, interest) {
-            Err(error) if dropped(&error) => {
-                let _ = registry.deregister(source);
-                registry.register(source, token, interest)
-            }
-            result => result,
-        },
-    }
-}
-
-/// What the system reported in one call. Dropped before everybody was told, because a callback
-/// panicked, it has the system asked again about the rest.
-struct Batch<'s, 'cb> {
-    selector: &'s Selector<'cb>,
-    /// Always there, but for the moment in which it is given back.
-    events: Option<Events>,
-    count: usize,
-    told: Cell<usize>,
-}
-
-impl Batch<'_, '_> {
-    fn events(&self) -> impl Iterator<Item = &event::Event> {
-        self.events.iter().flatten()
-    }
-
-    /// Whether there may be more where this came from.
-    fn is_full(&self) -> bool {
-        self.events.as_ref().is_some_and(|events| self.count >= events.capacity())
-    }
-
-    fn take_down(self) {
-        let mut slots = self.selector.slots.borrow_mut();
-        for event in self.events() {
-            slots.report(event.token().0, readiness::of(event));
-        }
-        drop(slots);
-        self.told.set(self.count);
-    }
-}
-
-impl Drop for Batch<'_, '_> {
-    fn drop(&mut self) {
-        if self.told.get() < self.count {
-            let mut slots = self.selector.slots.borrow_mut();
-            for event in self.events().skip(self.told.get()) {
-                slots.forget(event.token().0);
-            }
-        }
-        let larger = if self.is_full() { EVENTS_MAX.min(self.count * 2) } else { 0 };
-        let events = if larger > self.count { Some(Events::with_capacity(larger)) } else { self.events.take() };
-        self.selector.events.set(events);
-    }
-}
-
-/// How long a turn or a `select` may wait, and since when it does.
-struct Wait {
-    timeout: Option<Duration>,
-    /// Read only if there is a timeout to measure.
-    started: Option<Instant>,
-    left: Option<Duration>,
-    /// Something is to be done, or is ready, whatever the system says.
-    at_once: bool,
-}
-
-impl Wait {
-    fn new(timeout: Option<Duration>) -> Self {
-        let started = timeout.filter(|timeout| !timeout.is_zero()).map(|_| Instant::now());
-        Wait { timeout, started, left: timeout, at_once: false }
-    }
-
-    fn left(&self) -> Option<Duration> {
-        if self.at_once { Some(Duration::ZERO) } else { self.left }
-    }
-
-    fn is_over(&mut self) -> bool {
-        if let (Some(timeout), Some(started)) = (self.timeout, self.started) {
-            self.left = Some(timeout.saturating_sub(started.elapsed()));
-        }
-        self.at_once || self.left == Some(Duration::ZERO)
-    }
-}
-
-/// "Not now", as opposed to an error.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
-}
-
+/// Puts the source of a body together with another callback.
 fn replacement<'cb, S, F, R>(callback: F) -> Replace<'cb>
 where
     S: event::Source + 'static,
@@ -829,207 +584,6 @@ where
         let source = into_source::<S>(body).expect(OF_ITS_TYPE);
         Pair::new(source, callback)
     })
-}
-
-const OF_ITS_TYPE: &str = "a typed key is only given out for a source of that type";
-const IN_HAND: &str = "a holder has its body until it is put back or given up";
-
-/// A body that is out of its slot. Dropped with the body still in it (its user panicked, failed or
-/// asked for it), it takes the source out of the system's set and vacates the slot.
-struct Holder<'s, 'cb> {
-    usage: Usage<'s, 'cb>,
-    body: Option<Body<'cb>>,
-}
-
-impl<'s, 'cb> Holder<'s, 'cb> {
-    fn empty(selector: &'s Selector<'cb>) -> Self {
-        let usage = Usage { selector, slot: 0, proven: Cell::new(Interest::NONE), unregister: Cell::new(false) };
-        Holder { usage, body: None }
-    }
-
-    fn of(selector: &'s Selector<'cb>, key: AnyKey, body: Body<'cb>) -> Self {
-        let mut holder = Holder::empty(selector);
-        holder.usage.slot = key.slot;
-        holder.body = Some(body);
-        holder
-    }
-
-    fn place(&self) -> (&'s Selector<'cb>, AnyKey) {
-        (self.usage.selector, self.usage.key())
-    }
-
-    fn body(&mut self) -> &mut (dyn Registered<'cb> + 'cb) {
-        self.body.as_deref_mut().expect(IN_HAND)
-    }
-
-    // ---- calling
-
-    /// Calls the callback of a body that was just taken out, and sees to what comes of it.
-    #[inline(always)]
-    fn dispatch(&mut self, slot: u32, told: Interest) {
-        self.usage.slot = slot;
-        self.usage.proven.set(Interest::NONE);
-        self.usage.unregister.set(false);
-        let result = self.call(told);
-        // Anything may have changed: sources come and gone, interests, the slab moved. Only this
-        // slot is sure to be there still, because its body is out.
-        self.finish(told, result);
-    }
-
-    #[inline(always)]
-    fn call(&mut self, ready: Interest) -> io::Result<()> {
-        let Some(body) = &mut self.body else { return Ok(()) };
-        body.call(&self.usage, ready)
-    }
-
-    /// Sees to what came of a callback, or of a `with`, that was `told` of something.
-    #[inline(always)]
-    fn finish(&mut self, told: Interest, result: io::Result<()>) {
-        if result.is_ok() && !self.usage.unregister.get() {
-            self.settle(told);
-        } else {
-            self.finish_otherwise(told, result);
-        }
-    }
-
-    #[cold]
-    fn finish_otherwise(&mut self, told: Interest, result: io::Result<()>) {
-        match result {
-            Err(error) if !is_passing(&error) => return self.lose(error),
-            // An edge that was not used up: the system has to tell again.
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                self.usage.selector.slots.borrow_mut().unsettle(self.usage.key());
-            }
-            _ => {}
-        }
-        if self.usage.unregister.get() {
-            log::trace!("unregistered {}", self.usage.key());
-            drop(self.leave());
-        } else {
-            self.settle(told);
-        }
-    }
-
-    /// Puts the body back in its slot and does what was left to be done until then.
-    #[inline(always)]
-    fn settle(&mut self, told: Interest) {
-        let Usage { selector, slot, .. } = self.usage;
-        let proven = self.usage.proven.get();
-        let after = selector.slots.borrow_mut().put_back(slot, &mut self.body, told, proven);
-        if after == After::Change {
-            selector.make_changes(selector.key_of(slot));
-        }
-    }
-
-    /// `settle` for a body whose source was not used.
-    fn put_back(mut self) {
-        self.settle(Interest::NONE);
-    }
-
-    /// Drops the source because of an error, and reports that.
-    fn lose(&mut self, error: io::Error) {
-        let (selector, key) = self.place();
-        let source_type = self.body().source_type();
-        drop(self.leave());
-        let failure = SourceError { key, source_type, error };
-        match selector.error_hook.take() {
-            Some(hook) => HookInUse { selector, hook: Some(hook) }.call(failure),
-            None => log::warn!("{failure}"),
-        }
-    }
-
-    // ---- changing
-
-    fn replace(&mut self, replace: Replace<'cb>) {
-        if let Some(body) = self.body.take() {
-            self.body = Some(replace(body));
-        }
-    }
-
-    /// Has the source wait for something else; on failure nothing has changed.
-    fn change_interest(&mut self, interest: Interest) -> io::Result<()> {
-        let (selector, key) = self.place();
-        let (before, armed, kind) = {
-            let slots = selector.slots.borrow();
-            let slot = slots.get(key).ok_or(Unavailable::Gone(key))?;
-            (slot.interest(), slot.armed(), slot.kind())
-        };
-        if kind != Kind::Always && (interest != before || kind == Kind::Edge) {
-            self.arm(armed, arming(kind, interest))?;
-        }
-        selector.slots.borrow_mut().set_interest(key, interest);
-        Ok(())
-    }
-
-    /// Has the system look at the source anew, for what the slot asks for now.
-    fn rearm(&mut self) -> io::Result<()> {
-        let (selector, key) = self.place();
-        let (armed, to_arm) = {
-            let slots = selector.slots.borrow();
-            let slot = slots.get(key).ok_or(Unavailable::Gone(key))?;
-            (slot.armed(), slot.to_arm())
-        };
-        self.arm(armed, to_arm)
-    }
-
-    fn rearm_if_changed(&mut self) -> io::Result<()> {
-        let (selector, key) = self.place();
-        let changed = selector.slots.borrow().get(key).is_some_and(|slot| slot.armed() != slot.to_arm());
-        if changed { self.rearm() } else { Ok(()) }
-    }
-
-    /// Has the system wait for `to` instead of `from`, and look anew.
-    fn arm(&mut self, from: Interest, to: Interest) -> io::Result<()> {
-        let (selector, key) = self.place();
-        let source = self.body().event_source();
-        let result = {
-            let poll = selector.poll.borrow();
-            arm(poll.registry(), source, Token(token::pack(key)), from, to)
-        };
-        match result {
-            Ok(()) => selector.slots.borrow_mut().armed(key, to),
-            Err(error) if readiness::REFUSES_ALWAYS_READY && error.raw_os_error() == Some(readiness::EPERM) => {
-                selector.slots.borrow_mut().is_always_ready(key);
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    // ---- leaving
-
-    /// Takes the source out of the system's set, vacates the slot, and gives up the body.
-    fn leave(&mut self) -> Option<Body<'cb>> {
-        let (selector, key) = self.place();
-        let mut body = self.body.take();
-        let armed = selector.slots.borrow().get(key).is_some_and(|slot| !slot.armed().is_none());
-        if let (true, Some(body)) = (armed, &mut body) {
-            // It may be out already: its descriptor was closed by hand, or mio dropped it on a
-            // hang-up. There is nothing that could be done about it here.
-            if let Err(error) = selector.poll.borrow().registry().deregister(body.event_source()) {
-                log::debug!("source {key} was not in the system's set any more: {error}");
-            }
-        }
-        selector.slots.borrow_mut().remove(key);
-        drop(selector.take_replacement(key));
-        body
-    }
-}
-
-impl Drop for Holder<'_, '_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.body.is_some() {
-            self.give_up();
-        }
-    }
-}
-
-impl Holder<'_, '_> {
-    #[cold]
-    fn give_up(&mut self) {
-        drop(self.leave());
-    }
 }
 
 /// Marks the selector as busy for as long as it lives.

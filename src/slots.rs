@@ -266,26 +266,26 @@ impl<B> Slots<B> {
         true
     }
 
-    /// Puts a body back that was `told` of something, and has `proven` some of it, or of what was
-    /// unsettled before, to be drained.
+    /// Puts a body back. Of what its user was told, `left` is not proven to be drained; of what was
+    /// unsettled before, `proven` is.
     #[inline(always)]
-    pub(crate) fn put_back(&mut self, index: u32, place: &mut Option<B>, told: Interest, proven: Interest) -> After {
+    pub(crate) fn put_back(&mut self, index: u32, place: &mut Option<B>, left: Interest, proven: Interest) -> After {
         let slot = &mut self.slab[index as usize];
         mem::swap(&mut slot.body, place);
-        if told.without(proven) == Interest::NONE && slot.notes == Notes::NONE {
+        if left == Interest::NONE && slot.notes == Notes::NONE {
             return After::Nothing;
         }
-        self.settle(index, told, proven)
+        self.settle(index, left, proven)
     }
 
     #[inline(never)]
-    fn settle(&mut self, index: u32, told: Interest, proven: Interest) -> After {
+    fn settle(&mut self, index: u32, left: Interest, proven: Interest) -> After {
         let slot = &mut self.slab[index as usize];
         let before = slot.notes.unsettled();
         slot.notes.set_unsettled(match slot.kind {
             Kind::Edge | Kind::Always => before,
-            _ if slot.notes.is_doubted() => before | told,
-            _ => (before | told).without(proven),
+            _ if slot.notes.is_doubted() => before | slot.interest,
+            _ => before.without(proven) | left,
         });
         if !slot.notes.unsettled().is_none() {
             list(slot, index, &mut self.to_rearm);
@@ -306,12 +306,16 @@ impl<B> Slots<B> {
         }
     }
 
-    /// Whether there was something to be done when the body came back; there is not any more.
-    pub(crate) fn clear_changed(&mut self, key: AnyKey) -> bool {
-        let Some(slot) = self.get_mut(key) else { return false };
-        let changed = slot.notes.is_changed();
-        slot.notes.0 &= !Notes::CHANGED;
-        changed
+    /// Whether there is something to be done now that the body is back: then it is moved out again
+    /// into `place`, for that.
+    pub(crate) fn take_changed(&mut self, key: AnyKey, place: &mut Option<B>) -> bool {
+        match self.get_mut(key) {
+            Some(slot) if slot.notes.is_changed() => {
+                slot.notes.0 &= !Notes::CHANGED;
+                take(slot, place)
+            }
+            _ => false,
+        }
     }
 
     pub(crate) fn set_interest(&mut self, key: AnyKey, interest: Interest) {
@@ -374,10 +378,6 @@ impl<B> Slots<B> {
         slot.ready |= ready;
     }
 
-    pub(crate) fn has_ready(&self) -> bool {
-        !self.queue.is_empty()
-    }
-
     /// Moves the body of the next slot that was reported and has anything to be told into `place`.
     pub(crate) fn take_next_ready(&mut self, place: &mut Option<B>) -> Option<(u32, Interest)> {
         while let Some(index) = self.queue.pop_front() {
@@ -435,6 +435,11 @@ impl<B> Slots<B> {
         if self.get(key).is_some() {
             unsettle(&mut self.slab[key.slot as usize], key.slot, &mut self.to_rearm);
         }
+    }
+
+    /// Whether the next wait can begin as things stand.
+    pub(crate) fn has_nothing_to_do(&self) -> bool {
+        self.queue.is_empty() && self.to_rearm.is_empty() && self.always.is_empty()
     }
 
     pub(crate) fn has_unsettled(&self) -> bool {

@@ -50,14 +50,16 @@ pub struct Source<'s, 'cb, S> {
 pub(crate) struct Usage<'s, 'cb> {
     pub(crate) selector: &'s Selector<'cb>,
     pub(crate) slot: u32,
-    /// What has been shown to be drained.
-    pub(crate) proven: Cell<Interest>,
-    pub(crate) unregister: Cell<bool>,
+    /// What the source may still be ready for: to begin with, what the callback was told.
+    pub(crate) left: Cell<Interest>,
 }
 
 impl Usage<'_, '_> {
+    /// Beside what is left: the source is to be unregistered.
+    pub(crate) const UNREGISTER: Interest = Interest::UNREGISTER;
+
     fn prove(&self, direction: Interest) {
-        self.proven.set(self.proven.get() | direction);
+        self.left.set(self.left.get().without(direction.asked()));
     }
 
     pub(crate) fn key(&self) -> AnyKey {
@@ -110,7 +112,7 @@ impl<'s, 'cb, S: event::Source + 'static> Source<'s, 'cb, S> {
     /// Unregisters the source and drops it, and so closes it, when the callback returns. What the
     /// callback returns then still counts: an error is reported.
     pub fn unregister(&mut self) {
-        self.usage.unregister.set(true);
+        self.usage.left.set(self.usage.left.get() | Usage::UNREGISTER);
     }
 
     /// Does `io` and watches it for "would block", which settles `direction` ([`READ`], [`WRITE`],

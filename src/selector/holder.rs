@@ -1,0 +1,253 @@
+//! A body that is out of its slot: whatever is done with a source is done here.
+
+use super::Selector;
+use crate::error::{SourceError, Unavailable};
+use crate::interest::Interest;
+use crate::key::{AnyKey, token};
+use crate::readiness;
+use crate::registered::{Body, Registered, Replace};
+use crate::slots::{After, Kind, arming};
+use crate::source::Usage;
+use mio::{Registry, Token, event};
+use std::cell::Cell;
+use std::io::{self, ErrorKind};
+
+pub(super) const IN_HAND: &str = "a holder has its body until it is put back or given up";
+
+/// A body that is out of its slot. Dropped with the body still in it (its user panicked, failed or
+/// asked for it), it takes the source out of the system's set and vacates the slot.
+pub(super) struct Holder<'s, 'cb> {
+    pub(super) usage: Usage<'s, 'cb>,
+    pub(super) body: Option<Body<'cb>>,
+}
+
+impl<'s, 'cb> Holder<'s, 'cb> {
+    pub(super) fn empty(selector: &'s Selector<'cb>) -> Self {
+        Holder { usage: Usage { selector, slot: 0, left: Cell::new(Interest::ALL) }, body: None }
+    }
+
+    /// For a slot that was reserved for `body`.
+    pub(super) fn of(selector: &'s Selector<'cb>, key: AnyKey, body: Body<'cb>) -> Self {
+        let mut holder = Holder::empty(selector);
+        holder.usage.slot = key.slot;
+        holder.body = Some(body);
+        holder
+    }
+
+    fn place(&self) -> (&'s Selector<'cb>, AnyKey) {
+        (self.usage.selector, self.usage.key())
+    }
+
+    pub(super) fn body(&mut self) -> &mut (dyn Registered<'cb> + 'cb) {
+        self.body.as_deref_mut().expect(IN_HAND)
+    }
+
+    // ---- calling
+
+    /// Calls the callback of a body that was just taken out, because the system reported its source.
+    #[inline(always)]
+    pub(super) fn dispatch(&mut self, selector: &'s Selector<'cb>, slot: u32, told: Interest) {
+        self.usage.slot = slot;
+        self.usage.left.set(told);
+        let result = self.call(told);
+        // Anything may have changed: sources come and gone, interests, the slab moved. Only this
+        // slot is sure to be there still, because its body is out.
+        if result.is_ok() && self.usage.left.get() == Interest::NONE {
+            self.settle(selector, slot, Interest::NONE, Interest::NONE);
+        } else {
+            self.finish(result, self.usage.left.get().asked(), Interest::NONE);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn call(&mut self, ready: Interest) -> io::Result<()> {
+        let Some(body) = &mut self.body else { return Ok(()) };
+        body.call(&self.usage, ready)
+    }
+
+    /// Sees to what came of a use of the source that its user chose himself: the system reported
+    /// nothing that would have to be settled, though something may have been proven.
+    pub(super) fn finish_unreported(mut self, result: io::Result<()>) {
+        let proven = Interest::ALL.without(self.usage.left.get());
+        self.finish(result, Interest::NONE, proven);
+    }
+
+    #[inline(never)]
+    fn finish(&mut self, result: io::Result<()>, left: Interest, proven: Interest) {
+        match result {
+            Err(error) if !is_passing(&error) => return self.lose(error),
+            // An edge that was not used up: the system has to tell again.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                self.usage.selector.slots.borrow_mut().unsettle(self.usage.key());
+            }
+            _ => {}
+        }
+        if self.usage.left.get().contains(Usage::UNREGISTER) {
+            drop(self.leave());
+        } else {
+            self.settle(self.usage.selector, self.usage.slot, left, proven);
+        }
+    }
+
+    /// Puts the body back in its slot and does what was left to be done until then.
+    #[inline(always)]
+    fn settle(&mut self, selector: &'s Selector<'cb>, slot: u32, left: Interest, proven: Interest) {
+        let after = selector.slots.borrow_mut().put_back(slot, &mut self.body, left, proven);
+        if after == After::Change {
+            self.make_changes();
+        }
+    }
+
+    /// `settle` for a body whose source was not used.
+    pub(super) fn put_back(mut self) {
+        self.settle(self.usage.selector, self.usage.slot, Interest::NONE, Interest::NONE);
+    }
+
+    /// Makes the changes that had to wait for the body to come back. Each may lead to another.
+    #[cold]
+    fn make_changes(&mut self) {
+        let (selector, key) = self.place();
+        while selector.slots.borrow_mut().take_changed(key, &mut self.body) {
+            if let Some(replace) = selector.take_replacement(key) {
+                self.replace(replace);
+            }
+            if let Err(error) = self.arm_if_changed() {
+                return self.lose(error);
+            }
+            let none = Interest::NONE;
+            selector.slots.borrow_mut().put_back(key.slot, &mut self.body, none, none);
+        }
+    }
+
+    /// Drops the source because of an error, and reports that.
+    pub(super) fn lose(&mut self, error: io::Error) {
+        let (selector, key) = self.place();
+        let source_type = self.body().source_type();
+        drop(self.leave());
+        // Foreign code was dropped: anything may have changed.
+        selector.report_loss(SourceError { key, source_type, error });
+    }
+
+    // ---- changing
+
+    pub(super) fn replace(&mut self, replace: Replace<'cb>) {
+        if let Some(body) = self.body.take() {
+            self.body = Some(replace(body));
+        }
+    }
+
+    /// Has the source wait for something else; on failure nothing has changed.
+    pub(super) fn change_interest(&mut self, interest: Interest) -> io::Result<()> {
+        let (selector, key) = self.place();
+        let (before, armed, kind) = {
+            let slots = selector.slots.borrow();
+            let slot = slots.get(key).ok_or(Unavailable::Gone(key))?;
+            (slot.interest(), slot.armed(), slot.kind())
+        };
+        if kind != Kind::Always && (interest != before || kind == Kind::Edge) {
+            self.arm(armed, arming(kind, interest))?;
+        }
+        selector.slots.borrow_mut().set_interest(key, interest);
+        Ok(())
+    }
+
+    /// Has the system look at the source anew, for what its slot asks for now.
+    pub(super) fn rearm(&mut self) -> io::Result<()> {
+        let (selector, key) = self.place();
+        let (armed, to_arm) = {
+            let slots = selector.slots.borrow();
+            let slot = slots.get(key).ok_or(Unavailable::Gone(key))?;
+            (slot.armed(), slot.to_arm())
+        };
+        self.arm(armed, to_arm)
+    }
+
+    fn arm_if_changed(&mut self) -> io::Result<()> {
+        let (selector, key) = self.place();
+        let changed = selector.slots.borrow().get(key).is_some_and(|slot| slot.armed() != slot.to_arm());
+        if changed { self.rearm() } else { Ok(()) }
+    }
+
+    /// Has the system wait for `to` instead of `from`, and look anew.
+    fn arm(&mut self, from: Interest, to: Interest) -> io::Result<()> {
+        let (selector, key) = self.place();
+        let result = {
+            let poll = selector.poll.borrow();
+            arm(poll.registry(), self.body().event_source(), Token(token::pack(key)), from, to)
+        };
+        match result {
+            Ok(()) => selector.slots.borrow_mut().armed(key, to),
+            Err(error) if readiness::REFUSES_ALWAYS_READY && error.raw_os_error() == Some(readiness::EPERM) => {
+                selector.slots.borrow_mut().is_always_ready(key);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    // ---- leaving
+
+    /// Takes the source out of the system's set, vacates the slot, and gives up the body.
+    pub(super) fn leave(&mut self) -> Option<Body<'cb>> {
+        let (selector, key) = self.place();
+        log::trace!("{key} leaves");
+        let mut body = self.body.take();
+        let armed = selector.slots.borrow().get(key).is_some_and(|slot| !slot.armed().is_none());
+        if let (true, Some(body)) = (armed, &mut body) {
+            // It may be out already: its descriptor was closed by hand, or mio dropped it on a
+            // hang-up. There is nothing that could be done about it here.
+            if let Err(error) = selector.poll.borrow().registry().deregister(body.event_source()) {
+                log::debug!("source {key} was not in the system's set any more: {error}");
+            }
+        }
+        selector.slots.borrow_mut().remove(key);
+        drop(selector.take_replacement(key));
+        body
+    }
+
+    #[cold]
+    fn give_up(&mut self) {
+        drop(self.leave());
+    }
+}
+
+impl Drop for Holder<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.body.is_some() {
+            self.give_up();
+        }
+    }
+}
+
+/// "Not now", as opposed to an error.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// Has the system wait for `to` instead of `from`, and look anew.
+fn arm(
+    registry: &Registry,
+    source: &mut dyn event::Source,
+    token: Token,
+    from: Interest,
+    to: Interest,
+) -> io::Result<()> {
+    // Where mio drops a source by itself, it does not find it any more.
+    let dropped = |error: &io::Error| readiness::DROPS_ON_HANG_UP && error.kind() == ErrorKind::NotFound;
+    match (readiness::to_mio(from), readiness::to_mio(to)) {
+        (None, None) => Ok(()),
+        (None, Some(interest)) => registry.register(source, token, interest),
+        (Some(_), None) => match registry.deregister(source) {
+            Err(error) if dropped(&error) => Ok(()),
+            result => result,
+        },
+        (Some(_), Some(interest)) => match registry.reregister(source, token, interest) {
+            Err(error) if dropped(&error) => {
+                let _ = registry.deregister(source);
+                registry.register(source, token, interest)
+            }
+            result => result,
+        },
+    }
+}

@@ -1,0 +1,186 @@
+//! One turn, in the order in which the documentation of `Selector` tells it.
+
+use super::Selector;
+use super::batch::Batch;
+use super::holder::Holder;
+use crate::interest::Interest;
+use crate::key::{AnyKey, token};
+use crate::readiness;
+use mio::Events;
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+/// Events taken from the system in one call, to begin with.
+const EVENTS_AT_FIRST: usize = 256;
+
+/// What came of one wait.
+pub(super) struct Pass<T> {
+    /// How many callbacks were called, or which sources are to be.
+    pub(super) told: T,
+    /// Whether there was something to be done, or ready, whatever the system said.
+    at_once: bool,
+}
+
+impl<'cb> Selector<'cb> {
+    pub(super) fn turn_until(&self, timeout: Option<Duration>) -> io::Result<usize> {
+        self.repeat(timeout, |left| self.turn_once(left), |called| *called > 0)
+    }
+
+    pub(super) fn select_until(&self, timeout: Option<Duration>) -> io::Result<Vec<(AnyKey, Interest)>> {
+        self.repeat(timeout, |left| self.select_once(left), |reported| !reported.is_empty())
+    }
+
+    /// Does `pass` until it told something or the time is over.
+    fn repeat<T>(
+        &self,
+        timeout: Option<Duration>,
+        pass: impl Fn(Option<Duration>) -> io::Result<Pass<T>>,
+        is_something: impl Fn(&T) -> bool,
+    ) -> io::Result<T> {
+        let started = timeout.filter(|timeout| !timeout.is_zero()).map(|_| Instant::now());
+        let mut left = timeout;
+        loop {
+            let Pass { told, at_once } = pass(left)?;
+            if is_something(&told) || at_once {
+                return Ok(told);
+            }
+            if let (Some(timeout), Some(started)) = (timeout, started) {
+                left = Some(timeout.saturating_sub(started.elapsed()));
+            }
+            // Something may have been reported of which nothing could be told yet: then the system
+            // is asked again, if only in passing.
+            if left == Some(Duration::ZERO) && !self.slots.borrow().has_unsettled() {
+                return Ok(told);
+            }
+        }
+    }
+
+    pub(super) fn turn_once(&self, timeout: Option<Duration>) -> io::Result<Pass<usize>> {
+        let at_once = self.prepare();
+        let batch = self.poll_once(if at_once { Some(Duration::ZERO) } else { timeout })?;
+        // As a rule what the system reported can be told as it stands: each source once, and nothing
+        // beside. Otherwise it is taken down first, and told then.
+        let told = if readiness::REPORTS_ONCE && !batch.is_full() && !at_once {
+            self.tell(batch)
+        } else {
+            self.take_down(batch)?;
+            self.tell_taken_down()
+        };
+        #[cfg(debug_assertions)]
+        self.slots.borrow().verify();
+        Ok(Pass { told, at_once })
+    }
+
+    /// As a turn, but that it answers with what it would have told.
+    fn select_once(&self, timeout: Option<Duration>) -> io::Result<Pass<Vec<(AnyKey, Interest)>>> {
+        let at_once = self.prepare();
+        let batch = self.poll_once(if at_once { Some(Duration::ZERO) } else { timeout })?;
+        self.take_down(batch)?;
+        Ok(Pass { told: self.slots.borrow_mut().drain_ready(), at_once })
+    }
+
+    // ---- waiting
+
+    /// Asks the system about all that may still be ready. True if there is no time to wait: a source
+    /// was lost in that, something is always ready, or `stop` was called.
+    #[inline]
+    fn prepare(&self) -> bool {
+        let nothing_to_do = self.slots.borrow().has_nothing_to_do();
+        if nothing_to_do && !self.stopping.get() { false } else { self.prepare_something() }
+    }
+
+    #[inline(never)]
+    fn prepare_something(&self) -> bool {
+        self.slots.borrow_mut().forget_ready();
+        let lost = self.rearm_unsettled();
+        lost || self.slots.borrow().has_always_ready() || self.stopping.get()
+    }
+
+    /// Asks the system again about every source that may still be ready. True if one was lost in
+    /// that.
+    fn rearm_unsettled(&self) -> bool {
+        let mut lost = false;
+        loop {
+            let next = self.slots.borrow_mut().next_to_rearm();
+            let Some(key) = next else { return lost };
+            let Ok(mut holder) = self.take(key) else { continue };
+            match holder.rearm() {
+                Ok(()) => holder.put_back(),
+                Err(error) => {
+                    lost = true;
+                    holder.lose(error);
+                }
+            }
+        }
+    }
+
+    /// One call into the system.
+    #[inline]
+    fn poll_once(&self, timeout: Option<Duration>) -> io::Result<Batch<'_, 'cb>> {
+        let mut events = self.events.take().unwrap_or_else(|| Events::with_capacity(EVENTS_AT_FIRST));
+        let result = self.poll.borrow_mut().poll(&mut events, timeout);
+        match result {
+            // A signal is none of the caller's business.
+            Err(error) if error.kind() != ErrorKind::Interrupted => {
+                self.events.set(Some(events));
+                Err(error)
+            }
+            _ => Ok(Batch::new(self, events)),
+        }
+    }
+
+    // ---- telling
+
+    /// Calls the callback of each source in a batch.
+    fn tell(&self, batch: Batch<'_, 'cb>) -> usize {
+        let mut called = 0;
+        let mut holder = Holder::empty(self);
+        let Some(events) = &batch.events else { return called };
+        for event in events {
+            batch.told.set(batch.told.get() + 1);
+            let token = event.token().0;
+            let told = match readiness::plain(event) {
+                Some(ready) => self.slots.borrow_mut().take_plain(token, ready, &mut holder.body),
+                None => self.slots.borrow_mut().take_reported(token, readiness::of(event), &mut holder.body),
+            };
+            if told != Interest::NONE {
+                holder.dispatch(self, token::slot(token) as u32, told);
+                called += 1;
+            }
+        }
+        called
+    }
+
+    /// Takes down all that is ready, also what did not fit into `batch`.
+    fn take_down<'s>(&'s self, mut batch: Batch<'s, 'cb>) -> io::Result<()> {
+        let mut seen = 0;
+        loop {
+            seen += batch.count;
+            let is_full = batch.is_full();
+            batch.report();
+            if self.slots.borrow().has_unsettled() {
+                // Of some it could not be told: see `is_over`.
+                self.rearm_unsettled();
+            } else if !is_full || seen > self.len() {
+                // The system hands out in turn what is ready, so when as many events were seen as
+                // there are sources, each that was ready is among them.
+                break;
+            }
+            batch = self.poll_once(Some(Duration::ZERO))?;
+        }
+        self.slots.borrow_mut().report_always_ready();
+        Ok(())
+    }
+
+    /// Calls the callback of each source that was taken down.
+    fn tell_taken_down(&self) -> usize {
+        let mut called = 0;
+        let mut holder = Holder::empty(self);
+        loop {
+            let taken = self.slots.borrow_mut().take_next_ready(&mut holder.body);
+            let Some((slot, told)) = taken else { return called };
+            holder.dispatch(self, slot, told);
+            called += 1;
+        }
+    }
+}
