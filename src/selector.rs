@@ -101,7 +101,7 @@ pub struct Selector<'cb> {
     slots: RefCell<Slots<Body<'cb>>>,
     poll: RefCell<Poll>,
     /// The buffer for events; out while they are being told.
-    events: Cell<Option<Events>>,
+    events: Cell<Option<Box<Events>>>,
     /// Callbacks that are to replace one that is being called.
     replacements: RefCell<Vec<(AnyKey, Replace<'cb>)>>,
     error_hook: Cell<Option<ErrorHook<'cb>>>,

@@ -278,7 +278,7 @@ impl<B> Slots<B> {
         self.settle(index, left, proven)
     }
 
-    #[inline(never)]
+    #[cold]
     fn settle(&mut self, index: u32, left: Interest, proven: Interest) -> After {
         let slot = &mut self.slab[index as usize];
         let before = slot.notes.unsettled();

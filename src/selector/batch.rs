@@ -2,11 +2,15 @@
 
 use super::Selector;
 use crate::readiness;
-use mio::{Events, event};
+use mio::Events;
+use mio::event;
 use std::cell::Cell;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
 
-/// The buffer doubles when it was full, so that a busy loop comes to take all that is ready in one
-/// call; up to this.
+/// Events taken from the system in one call, to begin with. The buffer doubles when it was full, so
+/// that a busy loop comes to take all that is ready in one call; up to `EVENTS_MAX`.
+const EVENTS_AT_FIRST: usize = 256;
 const EVENTS_MAX: usize = 16_384;
 
 /// What the system reported in one call. Dropped before everybody was told, because a callback
@@ -14,18 +18,33 @@ const EVENTS_MAX: usize = 16_384;
 pub(super) struct Batch<'s, 'cb> {
     selector: &'s Selector<'cb>,
     /// Always there, but for the moment in which it is given back.
-    pub(super) events: Option<Events>,
+    events: Option<Box<Events>>,
     pub(super) count: usize,
     pub(super) told: Cell<usize>,
 }
 
 impl<'s, 'cb> Batch<'s, 'cb> {
-    pub(super) fn new(selector: &'s Selector<'cb>, events: Events) -> Self {
-        Batch { selector, count: events.iter().count(), events: Some(events), told: Cell::new(0) }
+    /// Nothing yet, with the selector's buffer to put it in.
+    pub(super) fn new(selector: &'s Selector<'cb>) -> Self {
+        let events = selector.events.take().unwrap_or_else(|| Box::new(Events::with_capacity(EVENTS_AT_FIRST)));
+        Batch { selector, events: Some(events), count: 0, told: Cell::new(0) }
     }
 
-    fn events(&self) -> impl Iterator<Item = &event::Event> {
-        self.events.iter().flatten()
+    /// One call into the system.
+    pub(super) fn fill(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let Some(events) = &mut self.events else { return Ok(()) };
+        let result = self.selector.poll.borrow_mut().poll(events, timeout);
+        self.count = events.iter().count();
+        self.told.set(0);
+        match result {
+            // A signal is none of the caller's business.
+            Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn events(&self) -> event::Iter<'_> {
+        self.events.as_ref().expect("given back only when dropped").iter()
     }
 
     /// Whether there may be more where this came from.
@@ -34,7 +53,7 @@ impl<'s, 'cb> Batch<'s, 'cb> {
     }
 
     /// Takes down everything, for later.
-    pub(super) fn report(self) {
+    pub(super) fn report(&self) {
         let mut slots = self.selector.slots.borrow_mut();
         for event in self.events() {
             slots.report(event.token().0, readiness::of(event));
@@ -58,7 +77,7 @@ impl Drop for Batch<'_, '_> {
             self.forget_rest();
         }
         let larger = if self.is_full() { EVENTS_MAX.min(self.count * 2) } else { 0 };
-        let events = if larger > self.count { Some(Events::with_capacity(larger)) } else { self.events.take() };
+        let events = if larger > self.count { Some(Box::new(Events::with_capacity(larger))) } else { self.events.take() };
         self.selector.events.set(events);
     }
 }

@@ -52,10 +52,11 @@ impl<'s, 'cb> Holder<'s, 'cb> {
         let result = self.call(told);
         // Anything may have changed: sources come and gone, interests, the slab moved. Only this
         // slot is sure to be there still, because its body is out.
-        if result.is_ok() && self.usage.left.get() == Interest::NONE {
-            self.settle(selector, slot, Interest::NONE, Interest::NONE);
-        } else {
-            self.finish(result, self.usage.left.get().asked(), Interest::NONE);
+        match result {
+            Ok(()) if self.usage.left.get() == Interest::NONE => {
+                self.settle(selector, slot, Interest::NONE, Interest::NONE);
+            }
+            result => self.finish_reported(result),
         }
     }
 
@@ -65,6 +66,13 @@ impl<'s, 'cb> Holder<'s, 'cb> {
         body.call(&self.usage, ready)
     }
 
+    /// Sees to what came of a callback that was told what the system reported, some of which may
+    /// be true still.
+    #[cold]
+    fn finish_reported(&mut self, result: io::Result<()>) {
+        self.finish(result, self.usage.left.get().asked(), Interest::NONE);
+    }
+
     /// Sees to what came of a use of the source that its user chose himself: the system reported
     /// nothing that would have to be settled, though something may have been proven.
     pub(super) fn finish_unreported(mut self, result: io::Result<()>) {
@@ -72,7 +80,6 @@ impl<'s, 'cb> Holder<'s, 'cb> {
         self.finish(result, Interest::NONE, proven);
     }
 
-    #[inline(never)]
     fn finish(&mut self, result: io::Result<()>, left: Interest, proven: Interest) {
         match result {
             Err(error) if !is_passing(&error) => return self.lose(error),

@@ -6,12 +6,8 @@ use super::holder::Holder;
 use crate::interest::Interest;
 use crate::key::{AnyKey, token};
 use crate::readiness;
-use mio::Events;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::time::{Duration, Instant};
-
-/// Events taken from the system in one call, to begin with.
-const EVENTS_AT_FIRST: usize = 256;
 
 /// What came of one wait.
 pub(super) struct Pass<T> {
@@ -57,7 +53,8 @@ impl<'cb> Selector<'cb> {
 
     pub(super) fn turn_once(&self, timeout: Option<Duration>) -> io::Result<Pass<usize>> {
         let at_once = self.prepare();
-        let batch = self.poll_once(if at_once { Some(Duration::ZERO) } else { timeout })?;
+        let mut batch = Batch::new(self);
+        batch.fill(if at_once { Some(Duration::ZERO) } else { timeout })?;
         // As a rule what the system reported can be told as it stands: each source once, and nothing
         // beside. Otherwise it is taken down first, and told then.
         let told = if readiness::REPORTS_ONCE && !batch.is_full() && !at_once {
@@ -74,7 +71,8 @@ impl<'cb> Selector<'cb> {
     /// As a turn, but that it answers with what it would have told.
     fn select_once(&self, timeout: Option<Duration>) -> io::Result<Pass<Vec<(AnyKey, Interest)>>> {
         let at_once = self.prepare();
-        let batch = self.poll_once(if at_once { Some(Duration::ZERO) } else { timeout })?;
+        let mut batch = Batch::new(self);
+        batch.fill(if at_once { Some(Duration::ZERO) } else { timeout })?;
         self.take_down(batch)?;
         Ok(Pass { told: self.slots.borrow_mut().drain_ready(), at_once })
     }
@@ -114,59 +112,43 @@ impl<'cb> Selector<'cb> {
         }
     }
 
-    /// One call into the system.
-    #[inline]
-    fn poll_once(&self, timeout: Option<Duration>) -> io::Result<Batch<'_, 'cb>> {
-        let mut events = self.events.take().unwrap_or_else(|| Events::with_capacity(EVENTS_AT_FIRST));
-        let result = self.poll.borrow_mut().poll(&mut events, timeout);
-        match result {
-            // A signal is none of the caller's business.
-            Err(error) if error.kind() != ErrorKind::Interrupted => {
-                self.events.set(Some(events));
-                Err(error)
-            }
-            _ => Ok(Batch::new(self, events)),
-        }
-    }
-
     // ---- telling
 
     /// Calls the callback of each source in a batch.
     fn tell(&self, batch: Batch<'_, 'cb>) -> usize {
-        let mut called = 0;
+        let mut passed_over = 0;
         let mut holder = Holder::empty(self);
-        let Some(events) = &batch.events else { return called };
-        for event in events {
+        for event in batch.events() {
             batch.told.set(batch.told.get() + 1);
             let token = event.token().0;
             let told = match readiness::plain(event) {
                 Some(ready) => self.slots.borrow_mut().take_plain(token, ready, &mut holder.body),
                 None => self.slots.borrow_mut().take_reported(token, readiness::of(event), &mut holder.body),
             };
-            if told != Interest::NONE {
-                holder.dispatch(self, token::slot(token) as u32, told);
-                called += 1;
+            if told == Interest::NONE {
+                passed_over += 1;
+                continue;
             }
+            holder.dispatch(self, token::slot(token) as u32, told);
         }
-        called
+        batch.count - passed_over
     }
 
     /// Takes down all that is ready, also what did not fit into `batch`.
-    fn take_down<'s>(&'s self, mut batch: Batch<'s, 'cb>) -> io::Result<()> {
+    fn take_down(&self, mut batch: Batch<'_, 'cb>) -> io::Result<()> {
         let mut seen = 0;
         loop {
             seen += batch.count;
-            let is_full = batch.is_full();
             batch.report();
             if self.slots.borrow().has_unsettled() {
                 // Of some it could not be told: see `is_over`.
                 self.rearm_unsettled();
-            } else if !is_full || seen > self.len() {
+            } else if !batch.is_full() || seen > self.len() {
                 // The system hands out in turn what is ready, so when as many events were seen as
                 // there are sources, each that was ready is among them.
                 break;
             }
-            batch = self.poll_once(Some(Duration::ZERO))?;
+            batch.fill(Some(Duration::ZERO))?;
         }
         self.slots.borrow_mut().report_always_ready();
         Ok(())
