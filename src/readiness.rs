@@ -7,6 +7,7 @@
 
 use crate::interest::Interest;
 use mio::event::Event;
+use std::io;
 
 /// Whether "would block" proves that nothing is left, so that the next arrival is reported without
 /// re-arming. Not so where mio clears what it has delivered (`poll(2)`, event ports).
@@ -51,8 +52,12 @@ pub(crate) const REFUSES_ALWAYS_READY: bool = cfg!(all(
     not(mio_unsupported_force_poll_poll)
 ));
 
-/// `EPERM`, the same number on every Unix: how epoll refuses.
-pub(crate) const EPERM: i32 = 1;
+/// Whether that is why the system refused.
+pub(crate) fn is_always_ready(error: &io::Error) -> bool {
+    /// The same number on every Unix.
+    const EPERM: i32 = 1;
+    REFUSES_ALWAYS_READY && error.raw_os_error() == Some(EPERM)
+}
 
 /// What an event says, if that is "ready to read", "ready to write" or both, and nothing else: as
 /// good as always.

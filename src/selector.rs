@@ -586,6 +586,13 @@ where
     })
 }
 
+fn busy() -> io::Error {
+    io::Error::new(
+        ErrorKind::ResourceBusy,
+        "the selector is in a turn, a `call` or a `with`, and cannot wait inside it",
+    )
+}
+
 /// Marks the selector as busy for as long as it lives.
 struct Busy<'s> {
     busy: &'s Cell<bool>,
@@ -596,10 +603,7 @@ impl<'s> Busy<'s> {
     /// For what cannot be done from inside a callback.
     fn outermost(selector: &'s Selector<'_>) -> io::Result<Self> {
         if selector.busy.get() {
-            return Err(io::Error::new(
-                ErrorKind::ResourceBusy,
-                "the selector is in a turn, a `call` or a `with`: it cannot wait from inside one",
-            ));
+            return Err(busy());
         }
         Ok(Self::nested(selector))
     }

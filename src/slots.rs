@@ -100,6 +100,11 @@ impl<B> Slot<B> {
         self.body.as_ref()
     }
 
+    /// What it is ready for if it is always ready. There is never anything urgent about a file.
+    fn always_ready(&self) -> Interest {
+        self.interest.without(Interest::PRIORITY)
+    }
+
     /// What the system is to be asked for.
     pub(crate) fn to_arm(&self) -> Interest {
         arming(self.kind, self.interest)
@@ -345,14 +350,14 @@ impl<B> Slots<B> {
 
     /// Whether anything is ready without waiting for the system to say so.
     pub(crate) fn has_always_ready(&self) -> bool {
-        self.always.iter().any(|&index| !self.slab[index as usize].interest.is_none())
+        self.always.iter().any(|&index| !self.slab[index as usize].always_ready().is_none())
     }
 
     /// Makes ready what is always ready.
     pub(crate) fn report_always_ready(&mut self) {
         for &index in &self.always {
             let slot = &mut self.slab[index as usize];
-            let ready = slot.interest.without(Interest::PRIORITY);
+            let ready = slot.always_ready();
             if slot.ready == Interest::NONE && !ready.is_none() {
                 self.queue.push_back(index);
             }

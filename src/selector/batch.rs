@@ -1,6 +1,6 @@
 //! What the system reported in one call.
 
-use super::Selector;
+use super::{Selector, busy};
 use crate::readiness;
 use mio::Events;
 use mio::event;
@@ -33,7 +33,9 @@ impl<'s, 'cb> Batch<'s, 'cb> {
     /// One call into the system.
     pub(super) fn fill(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let Some(events) = &mut self.events else { return Ok(()) };
-        let result = self.selector.poll.borrow_mut().poll(events, timeout);
+        // Lent out only while a source's own `register` and the like are running.
+        let Ok(mut poll) = self.selector.poll.try_borrow_mut() else { return Err(busy()) };
+        let result = poll.poll(events, timeout);
         self.count = events.iter().count();
         self.told.set(0);
         match result {
@@ -77,7 +79,8 @@ impl Drop for Batch<'_, '_> {
             self.forget_rest();
         }
         let larger = if self.is_full() { EVENTS_MAX.min(self.count * 2) } else { 0 };
-        let events = if larger > self.count { Some(Box::new(Events::with_capacity(larger))) } else { self.events.take() };
+        let events =
+            if larger > self.count { Some(Box::new(Events::with_capacity(larger))) } else { self.events.take() };
         self.selector.events.set(events);
     }
 }

@@ -184,7 +184,7 @@ impl<'s, 'cb> Holder<'s, 'cb> {
         };
         match result {
             Ok(()) => selector.slots.borrow_mut().armed(key, to),
-            Err(error) if readiness::REFUSES_ALWAYS_READY && error.raw_os_error() == Some(readiness::EPERM) => {
+            Err(error) if from.is_none() && readiness::is_always_ready(&error) => {
                 selector.slots.borrow_mut().is_always_ready(key);
             }
             Err(error) => return Err(error),
