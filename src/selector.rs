@@ -486,7 +486,7 @@ impl<'cb> Selector<'cb> {
             if self.stopping.take() || self.slots.borrow().nothing_asked() {
                 return Ok(());
             }
-            self.turn_once(None)?;
+            self.turn_once(self.prepare(None))?;
         }
     }
 

@@ -228,7 +228,7 @@ impl<B> Slots<B> {
         if told == Interest::NONE || !token::is_of(token, slot.generation) {
             return Interest::NONE;
         }
-        mem::swap(&mut slot.body, place);
+        move_over(&mut slot.body, place);
         told
     }
 
@@ -276,7 +276,7 @@ impl<B> Slots<B> {
     #[inline(always)]
     pub(crate) fn put_back(&mut self, index: u32, place: &mut Option<B>, left: Interest, proven: Interest) -> After {
         let slot = &mut self.slab[index as usize];
-        mem::swap(&mut slot.body, place);
+        move_over(place, &mut slot.body);
         if left == Interest::NONE && slot.notes == Notes::NONE {
             return After::Nothing;
         }
@@ -504,9 +504,16 @@ fn key_at<B>(index: u32, slot: &Slot<B>) -> AnyKey {
 fn take<B>(slot: &mut Slot<B>, place: &mut Option<B>) -> bool {
     let is_in = slot.body.is_some();
     if is_in {
-        mem::swap(&mut slot.body, place);
+        move_over(&mut slot.body, place);
     }
     is_in
+}
+
+/// Moves what is in `from` to `to`, in which there is nothing, and so nothing to be dropped.
+#[inline(always)]
+fn move_over<B>(from: &mut Option<B>, to: &mut Option<B>) {
+    debug_assert!(to.is_none(), "a body would be lost");
+    mem::forget(mem::replace(to, from.take()));
 }
 
 fn unsettle<B>(slot: &mut Slot<B>, index: u32, to_rearm: &mut VecDeque<u32>) {

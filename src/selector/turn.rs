@@ -9,35 +9,47 @@ use crate::readiness;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// What came of one wait.
-pub(super) struct Pass<T> {
-    /// How many callbacks were called, or which sources are to be.
-    pub(super) told: T,
-    /// Whether there was something to be done, or ready, whatever the system said.
-    at_once: bool,
+/// How long a wait may take.
+#[derive(Clone, Copy)]
+pub(super) enum Limit {
+    /// As long as the caller said.
+    Timeout(Option<Duration>),
+    /// Not at all: a source was lost in preparing it, something is always ready, or `stop` was
+    /// called.
+    AtOnce,
+}
+
+impl Limit {
+    fn timeout(self) -> Option<Duration> {
+        match self {
+            Limit::Timeout(timeout) => timeout,
+            Limit::AtOnce => Some(Duration::ZERO),
+        }
+    }
 }
 
 impl<'cb> Selector<'cb> {
     pub(super) fn turn_until(&self, timeout: Option<Duration>) -> io::Result<usize> {
-        self.repeat(timeout, |left| self.turn_once(left), |called| *called > 0)
+        self.repeat(timeout, |limit| self.turn_once(limit), |called| *called > 0)
     }
 
     pub(super) fn select_until(&self, timeout: Option<Duration>) -> io::Result<Vec<(AnyKey, Interest)>> {
-        self.repeat(timeout, |left| self.select_once(left), |reported| !reported.is_empty())
+        self.repeat(timeout, |limit| self.select_once(limit), |reported| !reported.is_empty())
     }
 
-    /// Does `pass` until it told something or the time is over.
+    /// Waits by `once` until something was told or the time is over.
     fn repeat<T>(
         &self,
         timeout: Option<Duration>,
-        pass: impl Fn(Option<Duration>) -> io::Result<Pass<T>>,
+        once: impl Fn(Limit) -> io::Result<T>,
         is_something: impl Fn(&T) -> bool,
     ) -> io::Result<T> {
         let started = timeout.filter(|timeout| !timeout.is_zero()).map(|_| Instant::now());
         let mut left = timeout;
         loop {
-            let Pass { told, at_once } = pass(left)?;
-            if is_something(&told) || at_once {
+            let limit = self.prepare(left);
+            let told = once(limit)?;
+            if is_something(&told) || matches!(limit, Limit::AtOnce) {
                 return Ok(told);
             }
             if let (Some(timeout), Some(started)) = (timeout, started) {
@@ -51,13 +63,12 @@ impl<'cb> Selector<'cb> {
         }
     }
 
-    pub(super) fn turn_once(&self, timeout: Option<Duration>) -> io::Result<Pass<usize>> {
-        let at_once = self.prepare();
+    pub(super) fn turn_once(&self, limit: Limit) -> io::Result<usize> {
         let mut batch = Batch::new(self);
-        batch.fill(if at_once { Some(Duration::ZERO) } else { timeout })?;
+        batch.fill(limit.timeout())?;
         // As a rule what the system reported can be told as it stands: each source once, and nothing
         // beside. Otherwise it is taken down first, and told then.
-        let told = if readiness::REPORTS_ONCE && !batch.is_full() && !at_once {
+        let called = if readiness::REPORTS_ONCE && !batch.is_full() && !matches!(limit, Limit::AtOnce) {
             self.tell(batch)
         } else {
             self.take_down(batch)?;
@@ -65,33 +76,35 @@ impl<'cb> Selector<'cb> {
         };
         #[cfg(debug_assertions)]
         self.slots.borrow().verify();
-        Ok(Pass { told, at_once })
+        Ok(called)
     }
 
     /// As a turn, but that it answers with what it would have told.
-    fn select_once(&self, timeout: Option<Duration>) -> io::Result<Pass<Vec<(AnyKey, Interest)>>> {
-        let at_once = self.prepare();
+    fn select_once(&self, limit: Limit) -> io::Result<Vec<(AnyKey, Interest)>> {
         let mut batch = Batch::new(self);
-        batch.fill(if at_once { Some(Duration::ZERO) } else { timeout })?;
+        batch.fill(limit.timeout())?;
         self.take_down(batch)?;
-        Ok(Pass { told: self.slots.borrow_mut().drain_ready(), at_once })
+        Ok(self.slots.borrow_mut().drain_ready())
     }
 
     // ---- waiting
 
-    /// Asks the system about all that may still be ready. True if there is no time to wait: a source
-    /// was lost in that, something is always ready, or `stop` was called.
+    /// Asks the system about all that may still be ready, and tells how long there is to wait.
     #[inline]
-    fn prepare(&self) -> bool {
+    pub(super) fn prepare(&self, timeout: Option<Duration>) -> Limit {
         let nothing_to_do = self.slots.borrow().has_nothing_to_do();
-        if nothing_to_do && !self.stopping.get() { false } else { self.prepare_something() }
+        if nothing_to_do && !self.stopping.get() { Limit::Timeout(timeout) } else { self.prepare_something(timeout) }
     }
 
     #[inline(never)]
-    fn prepare_something(&self) -> bool {
+    fn prepare_something(&self, timeout: Option<Duration>) -> Limit {
         self.slots.borrow_mut().forget_ready();
         let lost = self.rearm_unsettled();
-        lost || self.slots.borrow().has_always_ready() || self.stopping.get()
+        if lost || self.slots.borrow().has_always_ready() || self.stopping.get() {
+            Limit::AtOnce
+        } else {
+            Limit::Timeout(timeout)
+        }
     }
 
     /// Asks the system again about every source that may still be ready. True if one was lost in
