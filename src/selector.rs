@@ -197,11 +197,6 @@ impl<'cb> Selector<'cb> {
         };
         let mut holder = Holder::of(self, key, Pair::new(source, callback));
         if let Err(error) = holder.rearm() {
-            // mio's debug builds take note of a registration before they try it. Not so if the
-            // descriptor is in the set already: that entry is another's.
-            if error.kind() != ErrorKind::AlreadyExists {
-                let _ = self.poll.borrow().registry().deregister(holder.body().event_source());
-            }
             let source = holder.leave().and_then(into_source).expect(OF_ITS_TYPE);
             return Err(RegisterError::new(error, source));
         }

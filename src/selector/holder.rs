@@ -8,7 +8,7 @@ use crate::readiness;
 use crate::registered::{Body, Registered, Replace};
 use crate::slots::{After, Kind, arming};
 use crate::source::Usage;
-use mio::{Registry, Token, event};
+use mio::{Poll, Registry, Token, event};
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
 
@@ -187,9 +187,31 @@ impl<'s, 'cb> Holder<'s, 'cb> {
             Err(error) if from.is_none() && readiness::is_always_ready(&error) => {
                 selector.slots.borrow_mut().is_always_ready(key);
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                if from.is_none() {
+                    self.undo_register(&error);
+                }
+                return Err(error);
+            }
         }
         Ok(())
+    }
+
+    /// After a registration that failed, has the source be as it was before: one that is made of
+    /// several may have got half way, and mio's debug builds take note of a registration before they
+    /// try it.
+    #[cold]
+    fn undo_register(&mut self, error: &io::Error) {
+        let (selector, source) = (self.usage.selector, self.body.as_mut().expect(IN_HAND).event_source());
+        if error.kind() != ErrorKind::AlreadyExists {
+            let _ = selector.poll.borrow().registry().deregister(source);
+        } else if cfg!(debug_assertions) {
+            // What is in the set already is another's, and has to stay there. The note can be undone
+            // with any set.
+            if let Ok(empty) = Poll::new() {
+                let _ = empty.registry().deregister(source);
+            }
+        }
     }
 
     // ---- leaving
