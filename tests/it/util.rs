@@ -35,3 +35,100 @@ pub(crate) fn drain(stream: &mut impl Read) -> io::Result<usize> {
         }
     }
 }
+
+// ---- sources and state whose use is watched
+
+use mio::{Interest as MioInterest, Registry, Token, event};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// A connected pair of which the near end has one byte to read, for certain.
+pub(crate) fn ready_pair() -> io::Result<(TcpStream, std::net::TcpStream)> {
+    let (near, mut far) = tcp_pair()?;
+    io::Write::write_all(&mut far, b"x")?;
+    while near.peek(&mut [0]).is_err() {
+        std::thread::yield_now();
+    }
+    Ok((near, far))
+}
+
+/// Does something when it is dropped.
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// What is asked of the system for a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Register,
+    Reregister,
+    Deregister,
+}
+
+/// A source of our own making: a stream, and a say in every call that the selector makes for it.
+///
+/// A `register` is refused only after the stream itself was registered, as it happens to a source
+/// that is made of two; the others are refused instead.
+pub(crate) struct Own {
+    pub(crate) stream: TcpStream,
+    say: Box<dyn FnMut(Call) -> io::Result<()>>,
+}
+
+impl Own {
+    pub(crate) fn new(stream: TcpStream, say: impl FnMut(Call) -> io::Result<()> + 'static) -> Self {
+        Own { stream, say: Box::new(say) }
+    }
+
+    /// One that writes down its calls.
+    pub(crate) fn counted(stream: TcpStream) -> (Self, Rc<RefCell<Vec<Call>>>) {
+        let calls = Rc::new(RefCell::new(Vec::new()));
+        let noted = Rc::clone(&calls);
+        let own = Own::new(stream, move |call| {
+            noted.borrow_mut().push(call);
+            Ok(())
+        });
+        (own, calls)
+    }
+
+    /// One whose calls of one sort fail with the error of that number, for as long as it is set.
+    pub(crate) fn refusing(stream: TcpStream, which: Call) -> (Self, Rc<Cell<Option<i32>>>) {
+        let refusal = Rc::new(Cell::new(None::<i32>));
+        let asked = Rc::clone(&refusal);
+        let own = Own::new(stream, move |call| match asked.get() {
+            Some(number) if call == which => Err(io::Error::from_raw_os_error(number)),
+            _ => Ok(()),
+        });
+        (own, refusal)
+    }
+}
+
+impl event::Source for Own {
+    fn register(&mut self, registry: &Registry, token: Token, interests: MioInterest) -> io::Result<()> {
+        self.stream.register(registry, token, interests)?;
+        (self.say)(Call::Register)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: MioInterest) -> io::Result<()> {
+        (self.say)(Call::Reregister)?;
+        self.stream.reregister(registry, token, interests)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        (self.say)(Call::Deregister)?;
+        self.stream.deregister(registry)
+    }
+}
+
+impl Read for Own {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buf)
+    }
+}
+
+/// The number of an error that no system call makes here: `ENOSPC`, on every Unix. On Windows it
+/// is some other error, and as good.
+pub(crate) const REFUSED: i32 = 28;
