@@ -1,6 +1,6 @@
 //! Registering, changing, looking up and taking out, from outside of any callback.
 
-use crate::util::{Call, LONG, NOW, OnDrop, Own, REFUSED, ready_pair, tcp_pair};
+use crate::util::{Call, LONG, NOW, OnDrop, Own, REFUSED, keep, ready_pair, tcp_pair};
 use selkie::net::{TcpListener, TcpStream};
 use selkie::{AnyKey, Interest, Key, PRIORITY, READ, RegisterError, Selector, Source, WRITE};
 use std::cell::{Cell, RefCell};
@@ -448,7 +448,7 @@ fn replaced_callback_is_dropped_and_the_new_one_called() -> io::Result<()> {
     let key = sel.register(own, READ, {
         let called = &called;
         move |_, _| {
-            let _ = &held;
+            keep(&held);
             called.set("the old one");
         }
     })?;
@@ -512,9 +512,7 @@ fn unregistered_source_comes_back_whole_and_goes_on_elsewhere() -> io::Result<()
     let [sel, another] = [Selector::new()?, Selector::new()?];
     let (near, _far) = ready_pair()?;
     let held = OnDrop(|| dropped.set(true));
-    let key = sel.register(near, READ, move |_, _| {
-        let _ = &held;
-    })?;
+    let key = sel.register(near, READ, move |_, _| keep(&held))?;
     let near = sel.unregister(key)?;
     assert!(dropped.get(), "its callback is dropped");
     assert!(sel.is_empty());
@@ -549,9 +547,7 @@ fn dropped_or_closed_selector_drops_every_source_and_callback() -> io::Result<()
             let (near, far) = tcp_pair()?;
             peers.push(far);
             let held = OnDrop(|| dropped.set(dropped.get() + 1));
-            sel.register(near, interest, move |_, _| {
-                let _ = &held;
-            })?;
+            sel.register(near, interest, move |_, _| keep(&held))?;
         }
         if by_close {
             sel.close();
@@ -576,9 +572,7 @@ fn refused_source_comes_back_and_leaves_nothing_behind() -> io::Result<()> {
     let (own, refusal) = Own::refusing(near, Call::Register);
     refusal.set(Some(REFUSED));
     let held = OnDrop(|| dropped.set(true));
-    let refused = sel.register(own, READ, move |_, _| {
-        let _ = &held;
-    });
+    let refused = sel.register(own, READ, move |_, _| keep(&held));
     let (error, own) = refused.unwrap_err().into_parts();
     assert_eq!(error.raw_os_error(), Some(REFUSED));
     assert!(sel.is_empty() && sel.keys().is_empty());

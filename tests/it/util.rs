@@ -61,6 +61,9 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
+/// Has a closure hold something that it has no other use for.
+pub(crate) fn keep<T: ?Sized>(_held: &T) {}
+
 /// What is asked of the system for a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
