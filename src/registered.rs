@@ -44,16 +44,17 @@ pub(crate) trait Registered<'cb> {
     /// The source as its own type, to be found by downcast.
     fn source(&mut self) -> &mut dyn Any;
 
-    /// Moves the source into `into`, an `Option` of its type, and drops the callback.
-    fn move_source(self: Box<Self>, into: &mut dyn Any);
+    /// Hands the source to `to`, in an `Option` of its type; then drops the callback, which may panic.
+    fn move_source(self: Box<Self>, to: &mut dyn FnMut(&mut dyn Any));
 
     fn source_type(&self) -> &'static str;
 }
 
 pub(crate) type Body<'cb> = Box<dyn Registered<'cb> + 'cb>;
 
-/// Puts a body's source together with another callback.
-pub(crate) type Replace<'cb> = Box<dyn FnOnce(Body<'cb>) -> Body<'cb> + 'cb>;
+/// Puts a body's source together with another callback, the new body into its place, and drops the
+/// callback it had, in this order: the place is taken also if that drop panics.
+pub(crate) type Replace<'cb> = Box<dyn FnOnce(Body<'cb>, &mut Option<Body<'cb>>) + 'cb>;
 
 pub(crate) struct Pair<S, F, R> {
     source: S,
@@ -86,10 +87,9 @@ where
         &mut self.source
     }
 
-    fn move_source(self: Box<Self>, into: &mut dyn Any) {
-        if let Some(place) = into.downcast_mut::<Option<S>>() {
-            *place = Some(self.source);
-        }
+    fn move_source(self: Box<Self>, to: &mut dyn FnMut(&mut dyn Any)) {
+        let Pair { source, callback: _until_then, returns: _ } = *self;
+        to(&mut Some(source));
     }
 
     fn source_type(&self) -> &'static str {
@@ -99,7 +99,12 @@ where
 
 /// The source of a body whose type is known to be `S`.
 pub(crate) fn into_source<S: 'static>(body: Body<'_>) -> Option<S> {
-    let mut source = None::<S>;
-    body.move_source(&mut source);
-    source
+    let mut into = None;
+    body.move_source(&mut |source| into = taken_out::<S>(source));
+    into
+}
+
+/// What [`Registered::move_source`] hands out.
+pub(crate) fn taken_out<S: 'static>(source: &mut dyn Any) -> Option<S> {
+    source.downcast_mut::<Option<S>>().and_then(Option::take)
 }

@@ -13,7 +13,7 @@ mod turn;
 use crate::error::{RegisterError, SourceError, Unavailable};
 use crate::interest::{Interest, Trigger};
 use crate::key::{AnyKey, Key};
-use crate::registered::{Body, Outcome, Pair, Replace, into_source};
+use crate::registered::{Body, Outcome, Pair, Replace, into_source, taken_out};
 use crate::slots::{Kind, Slots};
 use crate::source::{Source, short_io_proves};
 use holder::{Holder, IN_HAND};
@@ -575,9 +575,12 @@ where
     F: FnMut(&mut Source<'_, 'cb, S>, Interest) -> R + 'cb,
     R: Outcome,
 {
-    Box::new(move |body| {
-        let source = into_source::<S>(body).expect(OF_ITS_TYPE);
-        Pair::new(source, callback)
+    Box::new(move |body, place| {
+        let mut callback = Some(callback);
+        body.move_source(&mut |source| {
+            let source = taken_out::<S>(source).expect(OF_ITS_TYPE);
+            *place = callback.take().map(|callback| Pair::new(source, callback) as Body<'cb>);
+        });
     })
 }
 

@@ -139,7 +139,7 @@ impl<'s, 'cb> Holder<'s, 'cb> {
 
     pub(super) fn replace(&mut self, replace: Replace<'cb>) {
         if let Some(body) = self.body.take() {
-            self.body = Some(replace(body));
+            replace(body, &mut self.body);
         }
     }
 
@@ -222,6 +222,9 @@ impl<'s, 'cb> Holder<'s, 'cb> {
         log::trace!("{key} leaves");
         let mut body = self.body.take();
         let armed = selector.slots.borrow().get(key).is_some_and(|slot| !slot.armed().is_none());
+        // First of all, because all else is foreign code, which may panic.
+        selector.slots.borrow_mut().remove(key);
+        let outdone = selector.take_replacement(key);
         if let (true, Some(body)) = (armed, &mut body) {
             // It may be out already: its descriptor was closed by hand, or mio dropped it on a
             // hang-up. There is nothing that could be done about it here.
@@ -229,8 +232,7 @@ impl<'s, 'cb> Holder<'s, 'cb> {
                 log::debug!("source {key} was not in the system's set any more: {error}");
             }
         }
-        selector.slots.borrow_mut().remove(key);
-        drop(selector.take_replacement(key));
+        drop(outdone);
         body
     }
 
