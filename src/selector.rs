@@ -105,7 +105,8 @@ pub struct Selector<'cb> {
     /// Callbacks that are to replace one that is being called.
     replacements: RefCell<Vec<(AnyKey, Replace<'cb>)>>,
     error_hook: Cell<Option<ErrorHook<'cb>>>,
-    /// Whether a turn, a `call` or a `with` is going on.
+    /// Whether foreign code is running while a body is out: a turn, a `call` or a `with` is going on,
+    /// or a source's own methods are being called.
     busy: Cell<bool>,
     stopping: Cell<bool>,
 }
@@ -195,6 +196,7 @@ impl<'cb> Selector<'cb> {
         let Some(key) = reserved else {
             return Err(RegisterError::new(ErrorKind::OutOfMemory.into(), source));
         };
+        let _busy = Busy::nested(self);
         let mut holder = Holder::of(self, key, Pair::new(source, callback));
         if let Err(error) = holder.rearm() {
             let source = holder.leave().and_then(into_source).expect(OF_ITS_TYPE);
@@ -231,6 +233,7 @@ impl<'cb> Selector<'cb> {
             }
             taken => taken?,
         };
+        let _busy = Busy::nested(self);
         let result = holder.change_interest(interest);
         holder.put_back();
         result
@@ -260,6 +263,7 @@ impl<'cb> Selector<'cb> {
             }
             Err(gone) => Err(gone.into()),
             Ok(mut holder) => {
+                let _busy = Busy::nested(self);
                 holder.replace(replacement::<S, F, R>(callback));
                 holder.put_back();
                 Ok(())
@@ -531,6 +535,7 @@ impl<'cb> Selector<'cb> {
 
     fn remove(&self, key: AnyKey) -> io::Result<Body<'cb>> {
         let mut holder = self.take(key)?;
+        let _busy = Busy::nested(self);
         Ok(holder.leave().expect(IN_HAND))
     }
 
