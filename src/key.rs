@@ -111,11 +111,15 @@ pub(crate) mod token {
     const SLOT_BITS: u32 = if usize::BITS >= 64 { 32 } else { 20 };
     const SLOT_MASK: usize = (1 << SLOT_BITS) - 1;
 
+    /// How much of the generation fits: under test so little that it soon comes round.
+    const GENERATION_BITS: u32 = if cfg!(selkie_small_generations) { 3 } else { usize::BITS - SLOT_BITS };
+    const GENERATION_MASK: usize = usize::MAX >> (usize::BITS - GENERATION_BITS);
+
     /// How many sources a selector can hold.
     pub(crate) const SLOTS_MAX: usize = SLOT_MASK;
 
     pub(crate) fn pack(key: AnyKey) -> usize {
-        (key.generation as usize) << SLOT_BITS | key.slot as usize
+        (key.generation as usize & GENERATION_MASK) << SLOT_BITS | key.slot as usize
     }
 
     pub(crate) fn slot(token: usize) -> usize {
@@ -124,7 +128,7 @@ pub(crate) mod token {
 
     /// Whether `token` was packed for `generation`, as far as a token can tell.
     pub(crate) fn is_of(token: usize, generation: u64) -> bool {
-        token >> SLOT_BITS == generation as usize & (usize::MAX >> SLOT_BITS)
+        token >> SLOT_BITS == generation as usize & GENERATION_MASK
     }
 
     #[cfg(test)]

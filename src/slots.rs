@@ -139,6 +139,8 @@ pub(crate) struct Slots<B> {
     always: Vec<u32>,
     /// How many slots ask for anything.
     asking: usize,
+    /// Generations from this one on were given out since the present telling began.
+    newcomers: u64,
 }
 
 impl<B> Slots<B> {
@@ -150,6 +152,7 @@ impl<B> Slots<B> {
             to_rearm: VecDeque::new(),
             always: Vec::new(),
             asking: 0,
+            newcomers: 0,
         }
     }
 
@@ -218,6 +221,12 @@ impl<B> Slots<B> {
         self.get_mut(key).is_some_and(|slot| take(slot, place))
     }
 
+    /// What was reported is going to be told. None of it is about slots that are reserved from now on:
+    /// the part of a generation that a token carries may come round meanwhile.
+    pub(crate) fn begin_telling(&mut self) {
+        self.newcomers = self.generations.next;
+    }
+
     /// Moves the body that an event is for into `place`, and answers what it is to be told: nothing,
     /// if it did not ask for it, or is gone. The event says no more than that it is ready to read
     /// or to write.
@@ -225,7 +234,7 @@ impl<B> Slots<B> {
     pub(crate) fn take_plain(&mut self, token: usize, ready: Interest, place: &mut Option<B>) -> Interest {
         let Some(slot) = self.slab.get_mut(token::slot(token)) else { return Interest::NONE };
         let told = ready.and(slot.interest);
-        if told == Interest::NONE || !token::is_of(token, slot.generation) {
+        if told == Interest::NONE || !token::is_of(token, slot.generation) || slot.generation >= self.newcomers {
             return Interest::NONE;
         }
         move_over(&mut slot.body, place);
@@ -237,7 +246,7 @@ impl<B> Slots<B> {
     pub(crate) fn take_reported(&mut self, token: usize, ready: Interest, place: &mut Option<B>) -> Interest {
         let index = token::slot(token);
         match self.slab.get(index) {
-            Some(slot) if token::is_of(token, slot.generation) => {}
+            Some(slot) if token::is_of(token, slot.generation) && slot.generation < self.newcomers => {}
             _ => return Interest::NONE,
         }
         if !self.heed(index, ready) {

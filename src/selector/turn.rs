@@ -131,6 +131,7 @@ impl<'cb> Selector<'cb> {
     fn tell(&self, batch: Batch<'_, 'cb>) -> usize {
         let mut passed_over = 0;
         let mut holder = Holder::empty(self);
+        self.slots.borrow_mut().begin_telling();
         for event in batch.events() {
             batch.told.set(batch.told.get() + 1);
             let token = event.token().0;
