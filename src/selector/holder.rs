@@ -85,7 +85,8 @@ impl<'s, 'cb> Holder<'s, 'cb> {
             Err(error) if !is_passing(&error) => return self.lose(error),
             // An edge that was not used up: the system has to tell again.
             Err(error) if error.kind() == ErrorKind::Interrupted => {
-                self.usage.selector.slots.borrow_mut().unsettle(self.usage.key());
+                let (selector, key) = self.place();
+                selector.slots.borrow_mut().unsettle(key);
             }
             _ => {}
         }
