@@ -135,3 +135,29 @@ impl Read for Own {
 /// The number of an error that no system call makes here: `ENOSPC`, on every Unix. On Windows it
 /// is some other error, and as good.
 pub(crate) const REFUSED: i32 = 28;
+
+/// What this thread logged since it asked last: each level and text. The first to ask has everything
+/// logged from then on.
+pub(crate) fn logged() -> Vec<(log::Level, String)> {
+    thread_local! {
+        static RECORDS: RefCell<Vec<(log::Level, String)>> = const { RefCell::new(Vec::new()) };
+    }
+    struct ByThread;
+    impl log::Log for ByThread {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+        fn log(&self, record: &log::Record<'_>) {
+            if record.target().starts_with("selkie") {
+                RECORDS.with_borrow_mut(|records| records.push((record.level(), record.args().to_string())));
+            }
+        }
+        fn flush(&self) {}
+    }
+    static INSTALLED: std::sync::Once = std::sync::Once::new();
+    INSTALLED.call_once(|| {
+        log::set_logger(&ByThread).expect("there is one logger in the tests, and it is this one");
+        log::set_max_level(log::LevelFilter::Trace);
+    });
+    RECORDS.take()
+}
