@@ -436,8 +436,10 @@ impl<B> Slots<B> {
     pub(crate) fn forget_ready(&mut self) {
         while let Some(index) = self.queue.pop_front() {
             let Some(slot) = self.slab.get_mut(index as usize) else { continue };
-            slot.ready = Interest::NONE;
-            unsettle(slot, index, &mut self.to_rearm);
+            // Of a newcomer in its place nothing was reported.
+            if mem::take(&mut slot.ready) != Interest::NONE {
+                unsettle(slot, index, &mut self.to_rearm);
+            }
         }
     }
 
