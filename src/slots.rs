@@ -575,3 +575,709 @@ impl Generations {
         generation
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interest::{PRIORITY, READ, WRITE};
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    const NONE: Interest = Interest::NONE;
+
+    /// A slot with `body` in it, of which the system was asked for what it asks for.
+    fn occupy(slots: &mut Slots<u32>, kind: Kind, interest: Interest, body: u32) -> AnyKey {
+        let key = slots.reserve(kind, interest).unwrap();
+        slots.armed(key, arming(kind, interest));
+        assert_eq!(slots.put_back_unused(key.slot, &mut Some(body)), After::Nothing);
+        key
+    }
+
+    /// Uses the body of `key`, and leaves that much of it unproven.
+    fn use_up(slots: &mut Slots<u32>, key: AnyKey, left: Interest, proven: Interest) -> After {
+        let mut place = None;
+        assert!(slots.take(key, &mut place));
+        slots.put_back(key.slot, &mut place, left, proven)
+    }
+
+    /// Re-arms what is to be, and tells which that was.
+    fn rearmed(slots: &mut Slots<u32>) -> Vec<AnyKey> {
+        let rearm = || {
+            let key = slots.next_to_rearm()?;
+            let to_arm = slots.get(key)?.to_arm();
+            slots.armed(key, to_arm);
+            Some(key)
+        };
+        std::iter::from_fn(rearm).collect()
+    }
+
+    fn verify(slots: &Slots<u32>) {
+        #[cfg(debug_assertions)]
+        slots.verify();
+        let _ = slots;
+    }
+
+    // ---- bodies and keys
+
+    #[test]
+    fn body_that_is_out_cannot_be_taken_again() {
+        let mut slots = Slots::new();
+        let key = occupy(&mut slots, Kind::Level, READ, 7);
+        let (mut place, mut another) = (None, None);
+        assert!(slots.take(key, &mut place));
+        assert_eq!(place, Some(7));
+        assert!(!slots.take(key, &mut another));
+        assert!(slots.get(key).is_some_and(|slot| slot.body().is_none()), "it is registered all the same");
+        slots.put_back(key.slot, &mut place, NONE, NONE);
+        assert_eq!(place, None);
+        assert!(slots.take(key, &mut another));
+        assert_eq!(another, Some(7));
+    }
+
+    #[test]
+    fn removed_slot_gives_its_body_back_unless_that_is_out() {
+        let mut slots = Slots::new();
+        let key = occupy(&mut slots, Kind::Level, READ, 7);
+        assert_eq!(slots.remove(key), Some(7));
+        assert_eq!(slots.remove(key), None);
+        let key = occupy(&mut slots, Kind::Level, READ, 8);
+        assert!(slots.take(key, &mut None));
+        assert_eq!(slots.remove(key), None);
+        assert_eq!((slots.len(), slots.get(key).is_some()), (0, false));
+    }
+
+    #[test]
+    fn stale_key_of_a_reused_slot_reaches_nothing() {
+        let mut slots = Slots::new();
+        let stale = occupy(&mut slots, Kind::Level, READ, 1);
+        slots.remove(stale);
+        let key = occupy(&mut slots, Kind::Level, WRITE, 2);
+        assert_eq!(key.slot, stale.slot, "the slot is reused");
+        assert_ne!(key, stale);
+        let mut place = None;
+        assert!(!slots.take(stale, &mut place) && slots.get(stale).is_none() && slots.remove(stale).is_none());
+        slots.wish(stale, READ);
+        slots.mark_changed(stale);
+        slots.set_interest(stale, READ);
+        slots.unsettle(stale);
+        slots.armed(stale, READ);
+        slots.is_always_ready(stale);
+        assert!(!slots.take_changed(stale, &mut place));
+        let slot = slots.get(key).unwrap();
+        assert_eq!((slot.interest(), slot.armed(), slot.kind()), (WRITE, WRITE, Kind::Level));
+        assert!(rearmed(&mut slots).is_empty());
+        verify(&slots);
+    }
+
+    #[test]
+    fn generations_are_never_given_out_twice_and_ascend() {
+        let mut one = Generations::new();
+        let mut another = Generations::new();
+        let mut given = std::collections::HashSet::new();
+        for generations in [&mut one, &mut another] {
+            let numbers: Vec<u64> = (0..3 * Generations::BLOCK).map(|_| generations.next()).collect();
+            assert!(numbers.is_sorted_by(|a, b| a < b));
+            assert!(numbers.into_iter().all(|number| given.insert(number)));
+        }
+        // And so in turns.
+        for _ in 0..3 * Generations::BLOCK {
+            assert!(given.insert(one.next()) && given.insert(another.next()));
+        }
+    }
+
+    #[test]
+    fn slots_that_ask_for_nothing_are_counted_out() {
+        let mut slots = Slots::new();
+        assert!(slots.nothing_asked());
+        let paused = occupy(&mut slots, Kind::Level, NONE, 1);
+        assert!(slots.nothing_asked());
+        let key = occupy(&mut slots, Kind::Level, READ, 2);
+        assert!(!slots.nothing_asked());
+        slots.set_interest(key, NONE);
+        slots.set_interest(paused, PRIORITY);
+        assert!(!slots.nothing_asked());
+        slots.remove(paused);
+        assert!(slots.nothing_asked());
+        verify(&slots);
+    }
+
+    #[test]
+    fn change_chosen_while_the_body_is_out_is_seen_to_when_it_is_back() {
+        let mut slots = Slots::new();
+        let key = occupy(&mut slots, Kind::Level, READ, 7);
+        let mut place = None;
+        assert!(slots.take(key, &mut place));
+        slots.wish(key, WRITE);
+        assert_eq!(slots.get(key).unwrap().interest(), WRITE);
+        assert_eq!(slots.put_back(key.slot, &mut place, NONE, NONE), After::Change);
+        assert!(slots.take_changed(key, &mut place));
+        assert_eq!(place, Some(7));
+        slots.armed(key, WRITE);
+        assert_eq!(slots.put_back_unused(key.slot, &mut place), After::Nothing);
+        assert!(!slots.take_changed(key, &mut place));
+        verify(&slots);
+    }
+
+    // ---- what is told
+
+    #[test]
+    fn event_is_told_as_far_as_it_was_asked_for() {
+        let mut slots = Slots::new();
+        let key = occupy(&mut slots, Kind::Level, READ, 7);
+        slots.begin_telling();
+        let mut place = None;
+        let token = token::pack(key);
+        assert_eq!(slots.take_plain(token, WRITE, &mut place), NONE);
+        assert_eq!(slots.take_reported(token, WRITE, &mut place), NONE);
+        assert_eq!(place, None);
+        assert_eq!(slots.take_plain(token, READ | WRITE, &mut place), READ);
+        slots.put_back(key.slot, &mut place, NONE, NONE);
+        let told = slots.take_reported(token, WRITE | Interest::ERROR, &mut place);
+        assert_eq!(told, READ | Interest::ERROR, "an error reaches it whatever it asked for");
+    }
+
+    #[test]
+    fn event_of_a_slot_that_was_vacated_or_given_to_another_is_not_told() {
+        let mut slots = Slots::new();
+        let gone = occupy(&mut slots, Kind::Level, READ, 1);
+        let token = token::pack(gone);
+        slots.report(token, READ);
+        slots.remove(gone);
+        slots.begin_telling();
+        let mut place = None;
+        for _ in 0..2 {
+            assert_eq!(slots.take_plain(token, READ, &mut place), NONE);
+            assert_eq!(slots.take_reported(token, READ | Interest::ERROR, &mut place), NONE);
+            slots.report(token, READ);
+            slots.forget(token);
+            assert_eq!(slots.take_next_ready(&mut place), None);
+            assert!(rearmed(&mut slots).is_empty());
+            if slots.len() == 0 {
+                occupy(&mut slots, Kind::Level, READ, 2);
+            }
+        }
+        assert_eq!(slots.len(), 1);
+        verify(&slots);
+    }
+
+    #[test]
+    fn event_is_not_told_to_a_newcomer_even_if_its_token_fits() {
+        let mut slots = Slots::new();
+        slots.begin_telling();
+        let newcomer = occupy(&mut slots, Kind::Level, READ, 1);
+        let mut place = None;
+        assert_eq!(slots.take_plain(token::pack(newcomer), READ, &mut place), NONE);
+        assert_eq!(slots.take_reported(token::pack(newcomer), READ | Interest::ERROR, &mut place), NONE);
+        slots.begin_telling();
+        assert_eq!(slots.take_plain(token::pack(newcomer), READ, &mut place), READ);
+    }
+
+    #[test]
+    fn what_was_taken_down_is_told_once_in_order_and_in_one_mask() {
+        let mut slots = Slots::new();
+        let keys = [1, 2, 3].map(|body| occupy(&mut slots, Kind::Level, READ | WRITE, body));
+        for (place, ready) in [(2, READ), (0, WRITE), (2, WRITE), (1, READ)] {
+            slots.report(token::pack(keys[place]), ready);
+        }
+        slots.set_interest(keys[1], WRITE);
+        let told = std::iter::from_fn(|| {
+            let mut place = None;
+            let (slot, told) = slots.take_next_ready(&mut place)?;
+            let body = place.unwrap();
+            slots.put_back(slot, &mut place, NONE, NONE);
+            Some((body, told))
+        });
+        // The second does not ask for what was reported any more.
+        assert_eq!(told.collect::<Vec<_>>(), [(3, READ | WRITE), (1, WRITE)]);
+        assert!(slots.has_nothing_to_do());
+        verify(&slots);
+    }
+
+    #[test]
+    fn answer_for_the_caller_settles_nothing() {
+        let mut slots = Slots::new();
+        let level = occupy(&mut slots, Kind::Level, READ, 1);
+        let edge = occupy(&mut slots, Kind::Edge, READ, 2);
+        for key in [edge, level] {
+            slots.report(token::pack(key), READ);
+        }
+        assert_eq!(slots.drain_ready(), [(edge, READ), (level, READ)]);
+        assert!(slots.drain_ready().is_empty());
+        assert_eq!(rearmed(&mut slots), [level]);
+        verify(&slots);
+    }
+
+    #[test]
+    fn what_is_always_ready_is_ready_each_time() {
+        let mut slots = Slots::new();
+        let key = slots.reserve(Kind::Level, READ | PRIORITY).unwrap();
+        slots.is_always_ready(key);
+        slots.put_back_unused(key.slot, &mut Some(1));
+        assert_eq!(slots.get(key).unwrap().to_arm(), NONE);
+        for _ in 0..2 {
+            assert!(slots.has_always_ready() && !slots.has_nothing_to_do());
+            slots.report_always_ready();
+            assert_eq!(slots.drain_ready(), [(key, READ)], "there is nothing urgent about it");
+            assert!(rearmed(&mut slots).is_empty());
+            verify(&slots);
+        }
+        slots.set_interest(key, PRIORITY);
+        assert!(!slots.has_always_ready());
+        slots.set_interest(key, WRITE);
+        assert!(slots.has_always_ready());
+        slots.remove(key);
+        assert!(!slots.has_always_ready() && slots.has_nothing_to_do());
+        slots.report_always_ready();
+        assert!(slots.drain_ready().is_empty());
+    }
+
+    // ---- what is to be re-armed
+
+    #[test]
+    fn what_is_left_is_rearmed_and_what_is_proven_is_not() {
+        let mut slots = Slots::new();
+        let key = occupy(&mut slots, Kind::Level, READ | WRITE, 1);
+        assert_eq!(use_up(&mut slots, key, NONE, NONE), After::Nothing);
+        assert!(rearmed(&mut slots).is_empty());
+        use_up(&mut slots, key, READ, NONE);
+        use_up(&mut slots, key, WRITE, NONE);
+        assert_eq!(rearmed(&mut slots), [key], "once");
+        assert!(rearmed(&mut slots).is_empty());
+        use_up(&mut slots, key, READ | WRITE, NONE);
+        use_up(&mut slots, key, NONE, READ);
+        assert_eq!(slots.get(key).unwrap().notes.unsettled(), WRITE);
+        use_up(&mut slots, key, NONE, WRITE);
+        assert!(rearmed(&mut slots).is_empty());
+        verify(&slots);
+    }
+
+    #[test]
+    fn edges_and_paused_slots_are_not_rearmed() {
+        let mut slots = Slots::new();
+        let edge = occupy(&mut slots, Kind::Edge, READ, 1);
+        use_up(&mut slots, edge, READ, NONE);
+        let paused = occupy(&mut slots, Kind::Level, READ, 2);
+        use_up(&mut slots, paused, READ, NONE);
+        slots.set_interest(paused, NONE);
+        slots.armed(paused, NONE);
+        assert!(rearmed(&mut slots).is_empty());
+        // But an edge that was not used up.
+        slots.unsettle(edge);
+        assert_eq!(rearmed(&mut slots), [edge]);
+    }
+
+    #[test]
+    fn proofs_count_for_nothing_after_a_hang_up_until_the_system_looked_anew() {
+        let mut slots = Slots::new();
+        let key = occupy(&mut slots, Kind::Stream, READ, 1);
+        slots.begin_telling();
+        let mut place = None;
+        let told = slots.take_reported(token::pack(key), READ | Interest::READ_CLOSED, &mut place);
+        assert_eq!(told, READ | Interest::READ_CLOSED);
+        // Nothing is left of it, as far as its user can tell.
+        slots.put_back(key.slot, &mut place, NONE, READ);
+        assert_eq!(rearmed(&mut slots), [key]);
+        use_up(&mut slots, key, NONE, READ);
+        assert!(rearmed(&mut slots).is_empty());
+        verify(&slots);
+    }
+
+    #[test]
+    fn urgent_data_nobody_asked_for_is_not_told_and_proofs_count_for_nothing_from_then_on() {
+        let mut slots = Slots::new();
+        let key = occupy(&mut slots, Kind::Stream, READ, 1);
+        assert_eq!(slots.get(key).unwrap().armed(), READ | PRIORITY, "it is watched for");
+        slots.begin_telling();
+        assert_eq!(slots.take_reported(token::pack(key), READ | PRIORITY, &mut None), NONE);
+        assert_eq!(rearmed(&mut slots), [key], "and asked without it whether there is anything to read");
+        assert_eq!(slots.get(key).unwrap().armed(), READ);
+        use_up(&mut slots, key, NONE, READ);
+        assert_eq!(rearmed(&mut slots), [key]);
+        verify(&slots);
+    }
+
+    #[test]
+    fn urgent_data_that_was_asked_for_is_told() {
+        let mut slots = Slots::new();
+        let key = occupy(&mut slots, Kind::Stream, READ | PRIORITY, 1);
+        slots.begin_telling();
+        let mut place = None;
+        assert_eq!(slots.take_reported(token::pack(key), READ | PRIORITY, &mut place), READ | PRIORITY);
+        slots.put_back(key.slot, &mut place, NONE, NONE);
+        assert_eq!(rearmed(&mut slots), [key]);
+    }
+
+    #[test]
+    fn what_was_reported_and_told_to_nobody_is_asked_for_again() {
+        let mut slots = Slots::new();
+        let keys = [Kind::Level, Kind::Edge, Kind::Stream].map(|kind| occupy(&mut slots, kind, READ, 1));
+        for key in keys {
+            slots.report(token::pack(key), READ);
+        }
+        slots.remove(keys[0]);
+        slots.forget_ready();
+        assert!(slots.drain_ready().is_empty());
+        slots.forget(token::pack(keys[2]));
+        slots.forget(token::pack(keys[0]));
+        assert_eq!(rearmed(&mut slots), [keys[1], keys[2]]);
+        verify(&slots);
+    }
+
+    // ---- any sequence of these
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Occupy {
+            kind: Kind,
+            interest: Interest,
+        },
+        Remove {
+            nth: usize,
+        },
+        Modify {
+            nth: usize,
+            interest: Interest,
+        },
+        /// By one of the two ways in which an event is told; a stale key stands for a stale event.
+        Tell {
+            nth: usize,
+            ready: Interest,
+            left: Interest,
+            proven: Interest,
+            wish: Option<Interest>,
+        },
+        Report {
+            nth: usize,
+            ready: Interest,
+        },
+        ReportAlwaysReady,
+        TellReported {
+            left: Interest,
+            proven: Interest,
+        },
+        Drain,
+        Rearm,
+        Unsettle {
+            nth: usize,
+        },
+        Forget {
+            nth: usize,
+        },
+        ForgetReady,
+        BeginTelling,
+    }
+
+    fn ops() -> impl Strategy<Value = Vec<Op>> {
+        let asked = || (0..8_u8).prop_map(|bits| Interest::of_bits(bits).asked());
+        // What can be told, mostly without an error or a hang-up.
+        let ready = || prop_oneof![3 => 1..8_u8, 1 => 1..64_u8].prop_map(Interest::of_bits);
+        let kind =
+            prop::sample::select(vec![Kind::Level, Kind::Level, Kind::Stream, Kind::Stream, Kind::Edge, Kind::Always]);
+        let nth = 0..12_usize;
+        let op = prop_oneof![
+            4 => (kind, asked()).prop_map(|(kind, interest)| Op::Occupy { kind, interest }),
+            2 => nth.clone().prop_map(|nth| Op::Remove { nth }),
+            2 => (nth.clone(), asked()).prop_map(|(nth, interest)| Op::Modify { nth, interest }),
+            4 => (nth.clone(), ready(), asked(), asked(), prop::option::weighted(0.2, asked()))
+                .prop_map(|(nth, ready, left, proven, wish)| Op::Tell { nth, ready, left, proven, wish }),
+            4 => (nth.clone(), ready()).prop_map(|(nth, ready)| Op::Report { nth, ready }),
+            1 => Just(Op::ReportAlwaysReady),
+            3 => (asked(), asked()).prop_map(|(left, proven)| Op::TellReported { left, proven }),
+            1 => Just(Op::Drain),
+            2 => Just(Op::Rearm),
+            1 => nth.clone().prop_map(|nth| Op::Unsettle { nth }),
+            1 => nth.prop_map(|nth| Op::Forget { nth }),
+            1 => Just(Op::ForgetReady),
+            2 => Just(Op::BeginTelling),
+        ];
+        prop::collection::vec(op, 1..80)
+    }
+
+    /// What a slot is to be, told by the rules and without any list.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Expected {
+        body: u32,
+        kind: Kind,
+        interest: Interest,
+        armed: Interest,
+        ready: Interest,
+        unsettled: Interest,
+        doubted: bool,
+        urgent: bool,
+        is_newcomer: bool,
+    }
+
+    impl Expected {
+        /// False if nothing of the event counts.
+        fn heed(&mut self, ready: Interest) -> bool {
+            self.doubted |= ready.has_condition();
+            if ready.is_priority() && self.kind == Kind::Stream {
+                self.kind = Kind::Level;
+                self.urgent = true;
+                if !self.interest.is_priority() {
+                    self.unsettled = self.interest;
+                    return false;
+                }
+            }
+            true
+        }
+
+        fn settle(&mut self, left: Interest, proven: Interest) {
+            self.unsettled = match self.kind {
+                Kind::Edge | Kind::Always => self.unsettled,
+                _ if self.doubted || self.urgent => self.unsettled | self.interest,
+                _ => self.unsettled.without(proven) | left,
+            };
+        }
+
+        fn arm(&mut self) {
+            self.armed = arming(self.kind, self.interest);
+            self.unsettled = NONE;
+            self.doubted = false;
+        }
+
+        fn is_to_be_rearmed(&self) -> bool {
+            !self.unsettled.is_none() && !self.armed.is_none()
+        }
+    }
+
+    #[derive(Default)]
+    struct Model {
+        live: HashMap<AnyKey, Expected>,
+        /// Every key there ever was, in order.
+        keys: Vec<AnyKey>,
+    }
+
+    impl Model {
+        /// One of the last keys, be it stale or not.
+        fn nth(&self, nth: usize) -> Option<AnyKey> {
+            self.keys.iter().rev().nth(nth).copied()
+        }
+
+        /// The slot that a stale key's token has come to fit, where little of a generation is in it.
+        fn namesake(&self, stale: AnyKey) -> Option<&Expected> {
+            let fits = |key: &AnyKey| *key != stale && token::pack(*key) == token::pack(stale);
+            self.live.iter().find(|(key, _)| fits(key)).map(|(_, slot)| slot)
+        }
+
+        fn to_be_told(&self) -> HashMap<AnyKey, Interest> {
+            let told = |(key, slot): (&AnyKey, &Expected)| (*key, slot.ready.masked(slot.interest));
+            self.live.iter().map(told).filter(|(_, told)| !told.is_none()).collect()
+        }
+
+        fn apply(&mut self, slots: &mut Slots<u32>, op: Op) {
+            match op {
+                Op::Occupy { kind, interest } => {
+                    let body = self.keys.len() as u32;
+                    let asked_for = if kind == Kind::Always { Kind::Level } else { kind };
+                    let key = slots.reserve(asked_for, interest).unwrap();
+                    if kind == Kind::Always {
+                        slots.is_always_ready(key)
+                    } else {
+                        slots.armed(key, arming(kind, interest))
+                    }
+                    slots.put_back_unused(key.slot, &mut Some(body));
+                    let expected = Expected {
+                        body,
+                        kind,
+                        interest,
+                        armed: arming(kind, interest),
+                        ready: NONE,
+                        unsettled: NONE,
+                        doubted: false,
+                        urgent: false,
+                        is_newcomer: true,
+                    };
+                    assert!(self.live.insert(key, expected).is_none(), "{key} was given out before");
+                    self.keys.push(key);
+                }
+                Op::Remove { nth } => {
+                    let Some(key) = self.nth(nth) else { return };
+                    let expected = self.live.remove(&key).map(|slot| slot.body);
+                    assert_eq!(slots.remove(key), expected);
+                }
+                Op::Modify { nth, interest } => {
+                    let Some(key) = self.nth(nth) else { return };
+                    let expected = self.live.get_mut(&key);
+                    let mut place = None;
+                    assert_eq!(slots.take(key, &mut place), expected.is_some());
+                    let Some(expected) = expected else { return };
+                    expected.interest = interest;
+                    if expected.kind != Kind::Always {
+                        expected.arm();
+                        slots.armed(key, expected.armed);
+                    }
+                    slots.set_interest(key, interest);
+                    slots.put_back_unused(key.slot, &mut place);
+                }
+                Op::Tell { nth, ready, left, proven, wish } => {
+                    let Some(key) = self.nth(nth) else { return };
+                    if self.namesake(key).is_some_and(|slot| !slot.is_newcomer) {
+                        return;
+                    }
+                    let mut place = None;
+                    let is_plain = !ready.has_condition() && !ready.is_priority();
+                    let told = match is_plain {
+                        true => slots.take_plain(token::pack(key), ready, &mut place),
+                        false => slots.take_reported(token::pack(key), ready, &mut place),
+                    };
+                    let Some(expected) = self.live.get_mut(&key).filter(|slot| !slot.is_newcomer) else {
+                        assert_eq!((told, place), (NONE, None), "{key} is stale or a newcomer");
+                        return;
+                    };
+                    let counts = is_plain || expected.heed(ready);
+                    let to_be_told = if counts { ready.masked(expected.interest) } else { NONE };
+                    assert_eq!(told.is_none(), to_be_told.is_none());
+                    if told.is_none() {
+                        return;
+                    }
+                    assert_eq!((told, place), (to_be_told, Some(expected.body)));
+                    let left = told.and(left);
+                    if let Some(interest) = wish {
+                        slots.wish(key, interest);
+                        expected.interest = interest;
+                    }
+                    expected.settle(left, proven);
+                    let after = slots.put_back(key.slot, &mut place, left, proven);
+                    assert_eq!(after == After::Change, wish.is_some());
+                    if slots.take_changed(key, &mut place) {
+                        expected.arm();
+                        slots.armed(key, expected.armed);
+                        slots.put_back_unused(key.slot, &mut place);
+                    }
+                }
+                Op::Report { nth, ready } => {
+                    let Some(key) = self.nth(nth).filter(|&key| self.namesake(key).is_none()) else { return };
+                    slots.report(token::pack(key), ready);
+                    if let Some(expected) = self.live.get_mut(&key) {
+                        if expected.heed(ready) {
+                            expected.ready |= ready;
+                        }
+                    }
+                }
+                Op::ReportAlwaysReady => {
+                    slots.report_always_ready();
+                    for slot in self.live.values_mut().filter(|slot| slot.kind == Kind::Always) {
+                        slot.ready |= slot.interest.without(PRIORITY);
+                    }
+                }
+                Op::TellReported { left, proven } => {
+                    let mut place = None;
+                    let to_be_told = self.to_be_told();
+                    let Some((index, told)) = slots.take_next_ready(&mut place) else {
+                        assert!(to_be_told.is_empty(), "{to_be_told:?} were forgotten");
+                        for slot in self.live.values_mut() {
+                            slot.ready = NONE;
+                        }
+                        return;
+                    };
+                    let key = slots.key_of(index);
+                    assert_eq!(to_be_told.get(&key), Some(&told));
+                    let expected = self.live.get_mut(&key).unwrap();
+                    assert_eq!(place, Some(expected.body));
+                    expected.ready = NONE;
+                    expected.settle(told.and(left), proven);
+                    slots.put_back(index, &mut place, told.and(left), proven);
+                    // Those that were passed over are forgotten, and only those.
+                    for (&other, slot) in &mut self.live {
+                        if !to_be_told.contains_key(&other) && slots.get(other).unwrap().ready == NONE {
+                            slot.ready = NONE;
+                        }
+                    }
+                }
+                Op::Drain => {
+                    let drained = slots.drain_ready();
+                    assert_eq!(drained.iter().copied().collect::<HashMap<_, _>>(), self.to_be_told());
+                    assert_eq!(drained.len(), self.to_be_told().len(), "each once");
+                    for (key, told) in drained {
+                        let slot = self.live.get_mut(&key).unwrap();
+                        if !matches!(slot.kind, Kind::Edge | Kind::Always) {
+                            slot.unsettled |= told.asked();
+                        }
+                    }
+                    for slot in self.live.values_mut() {
+                        slot.ready = NONE;
+                    }
+                }
+                Op::Rearm => {
+                    let due = self.live.values().filter(|slot| slot.is_to_be_rearmed()).count();
+                    let mut count = 0;
+                    while let Some(key) = slots.next_to_rearm() {
+                        let slot = self.live.get_mut(&key).unwrap();
+                        assert!(slot.is_to_be_rearmed(), "{key} is settled");
+                        slot.arm();
+                        slots.armed(key, slot.armed);
+                        count += 1;
+                    }
+                    assert_eq!(count, due);
+                    assert!(!slots.has_unsettled());
+                }
+                Op::Unsettle { nth } => {
+                    let Some(key) = self.nth(nth) else { return };
+                    slots.unsettle(key);
+                    if let Some(slot) = self.live.get_mut(&key) {
+                        slot.unsettled = slot.interest;
+                    }
+                }
+                Op::Forget { nth } => {
+                    let Some(key) = self.nth(nth).filter(|&key| self.namesake(key).is_none()) else { return };
+                    slots.forget(token::pack(key));
+                    if let Some(slot) = self.live.get_mut(&key) {
+                        slot.unsettled = slot.interest;
+                    }
+                }
+                Op::ForgetReady => {
+                    slots.forget_ready();
+                    for slot in self.live.values_mut().filter(|slot| slot.ready != NONE) {
+                        slot.ready = NONE;
+                        slot.unsettled = slot.interest;
+                    }
+                }
+                Op::BeginTelling => {
+                    slots.begin_telling();
+                    for slot in self.live.values_mut() {
+                        slot.is_newcomer = false;
+                    }
+                }
+            }
+        }
+
+        fn check(&self, slots: &Slots<u32>) {
+            verify(slots);
+            assert_eq!(slots.len(), self.live.len());
+            assert_eq!(slots.nothing_asked(), self.live.values().all(|slot| slot.interest.is_none()));
+            for (&key, expected) in &self.live {
+                let slot = slots.get(key).unwrap();
+                let actual = Expected {
+                    body: *slot.body().unwrap(),
+                    kind: slot.kind(),
+                    interest: slot.interest(),
+                    armed: slot.armed(),
+                    ready: slot.ready,
+                    unsettled: slot.notes.unsettled(),
+                    doubted: slot.notes.0 & Notes::DOUBTED != 0,
+                    urgent: slot.notes.0 & Notes::URGENT != 0,
+                    is_newcomer: slot.generation >= slots.newcomers,
+                };
+                assert_eq!(&actual, expected, "{key}");
+            }
+            for &key in self.keys.iter().filter(|key| !self.live.contains_key(key)) {
+                assert!(slots.get(key).is_none(), "{key} is stale");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+        #[test]
+        fn any_sequence_keeps_to_the_rules(ops in ops()) {
+            let mut slots = Slots::new();
+            let mut model = Model::default();
+            for op in ops {
+                model.apply(&mut slots, op);
+                model.check(&slots);
+            }
+        }
+    }
+}
