@@ -271,25 +271,32 @@ impl<B> Slots<B> {
         true
     }
 
-    /// Puts a body back. Of what its user was told, `left` is not proven to be drained; of what was
+    /// Puts a body back. Of what its user was `told`, `left` is not proven to be drained; of what was
     /// unsettled before, `proven` is.
     #[inline(always)]
-    pub(crate) fn put_back(&mut self, index: u32, place: &mut Option<B>, left: Interest, proven: Interest) -> After {
+    pub(crate) fn put_back(
+        &mut self,
+        index: u32,
+        place: &mut Option<B>,
+        told: Interest,
+        left: Interest,
+        proven: Interest,
+    ) -> After {
         let slot = &mut self.slab[index as usize];
         move_over(place, &mut slot.body);
         if left == Interest::NONE && slot.notes == Notes::NONE {
             return After::Nothing;
         }
-        self.settle(index, left, proven)
+        self.settle(index, told, left, proven)
     }
 
     #[cold]
-    fn settle(&mut self, index: u32, left: Interest, proven: Interest) -> After {
+    fn settle(&mut self, index: u32, told: Interest, left: Interest, proven: Interest) -> After {
         let slot = &mut self.slab[index as usize];
         let before = slot.notes.unsettled();
         slot.notes.set_unsettled(match slot.kind {
             Kind::Edge | Kind::Always => before,
-            _ if slot.notes.is_doubted() => before | slot.interest,
+            _ if slot.notes.is_doubted() => before | told,
             _ => before.without(proven) | left,
         });
         if !slot.notes.unsettled().is_none() {

@@ -54,9 +54,9 @@ impl<'s, 'cb> Holder<'s, 'cb> {
         // slot is sure to be there still, because its body is out.
         match result {
             Ok(()) if self.usage.left.get() == Interest::NONE => {
-                self.settle(selector, slot, Interest::NONE, Interest::NONE);
+                self.settle(selector, slot, told, Interest::NONE, Interest::NONE);
             }
-            result => self.finish_reported(result),
+            result => self.finish_reported(told, result),
         }
     }
 
@@ -66,21 +66,21 @@ impl<'s, 'cb> Holder<'s, 'cb> {
         body.call(&self.usage, ready)
     }
 
-    /// Sees to what came of a callback that was told what the system reported, some of which may
+    /// Sees to what came of a callback that was `told` what the system reported, some of which may
     /// be true still.
     #[cold]
-    fn finish_reported(&mut self, result: io::Result<()>) {
-        self.finish(result, self.usage.left.get().asked(), Interest::NONE);
+    fn finish_reported(&mut self, told: Interest, result: io::Result<()>) {
+        self.finish(result, told, self.usage.left.get().asked(), Interest::NONE);
     }
 
     /// Sees to what came of a use of the source that its user chose himself: the system reported
     /// nothing that would have to be settled, though something may have been proven.
     pub(super) fn finish_unreported(mut self, result: io::Result<()>) {
         let proven = Interest::ALL.without(self.usage.left.get());
-        self.finish(result, Interest::NONE, proven);
+        self.finish(result, Interest::NONE, Interest::NONE, proven);
     }
 
-    fn finish(&mut self, result: io::Result<()>, left: Interest, proven: Interest) {
+    fn finish(&mut self, result: io::Result<()>, told: Interest, left: Interest, proven: Interest) {
         match result {
             Err(error) if !is_passing(&error) => return self.lose(error),
             // An edge that was not used up: the system has to tell again.
@@ -92,14 +92,14 @@ impl<'s, 'cb> Holder<'s, 'cb> {
         if self.usage.left.get().contains(Usage::UNREGISTER) {
             drop(self.leave());
         } else {
-            self.settle(self.usage.selector, self.usage.slot, left, proven);
+            self.settle(self.usage.selector, self.usage.slot, told, left, proven);
         }
     }
 
     /// Puts the body back in its slot and does what was left to be done until then.
     #[inline(always)]
-    fn settle(&mut self, selector: &'s Selector<'cb>, slot: u32, left: Interest, proven: Interest) {
-        let after = selector.slots.borrow_mut().put_back(slot, &mut self.body, left, proven);
+    fn settle(&mut self, selector: &'s Selector<'cb>, slot: u32, told: Interest, left: Interest, proven: Interest) {
+        let after = selector.slots.borrow_mut().put_back(slot, &mut self.body, told, left, proven);
         if after == After::Change {
             self.make_changes();
         }
@@ -107,7 +107,8 @@ impl<'s, 'cb> Holder<'s, 'cb> {
 
     /// `settle` for a body whose source was not used.
     pub(super) fn put_back(mut self) {
-        self.settle(self.usage.selector, self.usage.slot, Interest::NONE, Interest::NONE);
+        let none = Interest::NONE;
+        self.settle(self.usage.selector, self.usage.slot, none, none, none);
     }
 
     /// Makes the changes that had to wait for the body to come back. Each may lead to another.
@@ -122,7 +123,7 @@ impl<'s, 'cb> Holder<'s, 'cb> {
                 return self.lose(error);
             }
             let none = Interest::NONE;
-            selector.slots.borrow_mut().put_back(key.slot, &mut self.body, none, none);
+            selector.slots.borrow_mut().put_back(key.slot, &mut self.body, none, none, none);
         }
     }
 
