@@ -161,3 +161,83 @@ pub(crate) fn logged() -> Vec<(log::Level, String)> {
     });
     RECORDS.take()
 }
+
+// ---- readiness: waiting for it without the selector, and for none of it
+
+/// The callback of a source that is not to be called.
+pub(crate) fn uncalled<S>(_: &mut selkie::Source<S>, ready: selkie::Interest) {
+    panic!("called, and told {ready:?}");
+}
+
+/// Sees to it that nobody is called: a turn of a while passes, is waited for and not spun through,
+/// and comes back with nothing.
+#[track_caller]
+pub(crate) fn assert_quiet(sel: &selkie::Selector<'_>) {
+    const WHILE: Duration = Duration::from_millis(40);
+    let (began, used) = (std::time::Instant::now(), cpu_time());
+    let called = sel.turn(Some(WHILE)).expect("the turn failed");
+    assert_eq!(called, 0, "a source was called that has nothing to be told");
+    assert!(began.elapsed() >= WHILE, "the turn came back after {:?}, before its time", began.elapsed());
+    let used = cpu_time() - used;
+    assert!(used < WHILE / 2, "the turn was spun through: it used {used:?} of CPU time");
+}
+
+/// The CPU time that this thread has used; always zero where the system has no file to say so.
+pub(crate) fn cpu_time() -> Duration {
+    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = schedstat.split(' ').next().and_then(|first| first.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
+}
+
+/// Waits, without any selector, until `fd` is in the state that `flags` name.
+#[cfg(unix)]
+#[track_caller]
+pub(crate) fn await_state(fd: impl std::os::fd::AsFd, flags: rustix::event::PollFlags) {
+    use rustix::event::{PollFd, Timespec, poll};
+    let mut fds = [PollFd::new(&fd, flags)];
+    let limit = Timespec { tv_sec: LONG.as_secs() as i64, tv_nsec: 0 };
+    let found = poll(&mut fds, Some(&limit)).expect("poll failed");
+    assert!(found == 1 && fds[0].revents().contains(flags), "{flags:?} never came, only {:?}", fds[0].revents());
+}
+
+/// Waits until there is something to read, so that the selector sees it at once.
+#[track_caller]
+pub(crate) fn await_data(#[cfg(unix)] source: impl std::os::fd::AsFd, #[cfg(not(unix))] _: impl Sized) {
+    // Elsewhere there is no waiting without taking part. On loopback it is there when `write` returns.
+    #[cfg(unix)]
+    await_state(source, rustix::event::PollFlags::IN);
+}
+
+/// Waits until the end of the stream has arrived, behind whatever data there is.
+#[track_caller]
+pub(crate) fn await_fin(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    await_state(stream, rustix::event::PollFlags::RDHUP);
+    // Elsewhere it can only be seen by reading. On loopback it is there when `shutdown` returns.
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
+}
+
+/// Closes `peer` so that the other end is told of an error: a reset.
+#[cfg(unix)]
+pub(crate) fn reset(peer: std::net::TcpStream) {
+    rustix::net::sockopt::set_socket_linger(&peer, Some(Duration::ZERO)).expect("cannot set SO_LINGER");
+}
+
+/// Runs a test in a process of its own, for what is counted by the process or told to all of it:
+/// descriptors, their limit, signals. `name` is the test's path.
+pub(crate) fn alone(name: &str, test: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    const MARK: &str = "SELKIE_TEST_IS_ALONE";
+    if std::env::var_os(MARK).is_some() {
+        return test();
+    }
+    let output = std::process::Command::new(std::env::current_exe()?)
+        .args(["--exact", name, "--nocapture"])
+        .env(MARK, "yes")
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} failed in a process of its own:\n{said}\n{complaint}");
+    assert!(said.contains("1 passed"), "{name} is not the name of a test:\n{said}");
+    Ok(())
+}
