@@ -283,6 +283,13 @@ impl<B> Slots<B> {
         self.settle(index, left, proven)
     }
 
+    /// Puts a body back that nobody used: nothing has come to be known, and nothing to be doubted.
+    pub(crate) fn put_back_unused(&mut self, index: u32, place: &mut Option<B>) -> After {
+        let slot = &mut self.slab[index as usize];
+        move_over(place, &mut slot.body);
+        if slot.notes.is_changed() { After::Change } else { After::Nothing }
+    }
+
     #[cold]
     fn settle(&mut self, index: u32, left: Interest, proven: Interest) -> After {
         let slot = &mut self.slab[index as usize];

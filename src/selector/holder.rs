@@ -107,7 +107,11 @@ impl<'s, 'cb> Holder<'s, 'cb> {
 
     /// `settle` for a body whose source was not used.
     pub(super) fn put_back(mut self) {
-        self.settle(self.usage.selector, self.usage.slot, Interest::NONE, Interest::NONE);
+        let Usage { selector, slot, .. } = self.usage;
+        let after = selector.slots.borrow_mut().put_back_unused(slot, &mut self.body);
+        if after == After::Change {
+            self.make_changes();
+        }
     }
 
     /// Makes the changes that had to wait for the body to come back. Each may lead to another.
