@@ -1,4 +1,4 @@
-//! The loop. The one file that sees mio's poll, and the one that calls callbacks.
+//! The loop. Only this file and its parts see mio's poll, and only they call callbacks.
 //!
 //! Two rules hold throughout. Nothing is borrowed while foreign code runs, and foreign are: a
 //! callback, the closure of `with`, the error hook, a source's own `event::Source` methods (mio
