@@ -54,11 +54,11 @@ impl Interest {
     /// Nothing: the source is paused. It is out of the system's set, costs nothing, and hears
     /// nothing, not even a hang-up, until it asks for something again.
     pub const NONE: Interest = Interest(0);
-    /// The same as [`READ`](crate::READ).
+    /// The same as [`READ`].
     pub const READ: Interest = Interest(1);
-    /// The same as [`WRITE`](crate::WRITE).
+    /// The same as [`WRITE`].
     pub const WRITE: Interest = Interest(1 << 2);
-    /// The same as [`PRIORITY`](crate::PRIORITY).
+    /// The same as [`PRIORITY`].
     pub const PRIORITY: Interest = Interest(1 << 1);
     pub(crate) const ERROR: Interest = Interest(1 << 3);
     pub(crate) const READ_CLOSED: Interest = Interest(1 << 4);

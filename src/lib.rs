@@ -1,4 +1,63 @@
-//! A callback-based event loop, modelled on Python's `selectors`.
+//! A callback-based event loop, modelled on Python's `selectors`: register a source with a callback,
+//! and the callback is called while the source is ready.
+//!
+//! ```no_run
+//! use selkie::{Interest, READ, Selector, Source, net::{TcpListener, TcpStream}};
+//! use std::io::{self, Read, Write};
+//!
+//! fn accept(listener: &mut Source<TcpListener>, _: Interest) -> io::Result<()> {
+//!     let (conn, _peer) = listener.accept()?;
+//!     listener.selector().register(conn, READ, read)?;
+//!     Ok(())
+//! }
+//!
+//! fn read(conn: &mut Source<TcpStream>, _: Interest) -> io::Result<()> {
+//!     let mut buf = [0; 4096];
+//!     let n = conn.read(&mut buf)?;
+//!     if n == 0 {
+//!         conn.unregister();
+//!         return Ok(());
+//!     }
+//!     buf[..n].make_ascii_uppercase();
+//!     conn.write_all(&buf[..n]) // loses what does not fit: examples/upper_echo.rs keeps it
+//! }
+//!
+//! fn main() -> io::Result<()> {
+//!     let sel = Selector::new()?;
+//!     sel.register(TcpListener::bind("127.0.0.1:8088".parse().unwrap())?, READ, accept)?;
+//!     sel.run()
+//! }
+//! ```
+//!
+//! One `accept` and one `read` per call are enough, because a source that is still ready is called
+//! again in the next turn. A callback reaches everything through its source. An error that it
+//! returns costs that source and nothing else.
+//!
+//! # The nouns
+//!
+//! | | |
+//! |---|---|
+//! | [`Selector`] | the loop. It owns the sources and calls the callbacks |
+//! | [`Source`] | what a callback is given: its source, and the way to the selector |
+//! | [`Key`], [`AnyKey`] | a handle to a registered source, `Copy`, with and without its type. It never comes to mean another |
+//! | [`Interest`] | what a source asks for, [`READ`], [`WRITE`], [`PRIORITY`] or nothing, and what it is told |
+//!
+//! # Where to read on
+//!
+//! * [`Selector`]: what level-triggered means here, what one turn does, and what may be done from
+//!   inside a callback.
+//! * [`Source`]: reading and writing, and what saves a system call.
+//! * [`Selector::select`] and [`Selector::call`]: the loop as Python has it.
+//! * [`Selector::on_error`]: what becomes of a callback's `Err`.
+//! * [`net`]: sockets. `unix`, on Unix: pipes, and anything else that has a descriptor. A type of
+//!   one's own needs [`event::Source`].
+//! * The README has a table from Python's `selectors` to this, method by method; `ARCHITECTURE.md`
+//!   tells how it works, and why so.
+//!
+//! # Features and platforms
+//!
+//! The crate has no features. It runs where mio runs: on Linux it is tested; for macOS, FreeBSD and
+//! Windows it is type-checked. What differs is said where it shows, under **Platforms**.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -26,3 +85,8 @@ pub use selector::Selector;
 pub use source::Source;
 
 pub use mio::event;
+
+// The programs in the README are compiled with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,9 +1,8 @@
 //! Sockets: mio's, non-blocking from the start, and what [`Source`] adds to each.
 //!
-//! [`TcpStream`] and [`UnixStream`](mio::net::UnixStream) are read and written by
-//! [`Read`](std::io::Read) and [`Write`](std::io::Write), which [`Source`] has too. The methods
-//! below are those of the other sockets; each does what the socket's own method of that name does,
-//! and watches for "would block".
+//! [`TcpStream`] and, on Unix, `UnixStream` are read and written by [`Read`](std::io::Read) and
+//! [`Write`](std::io::Write), which [`Source`] has too. The methods below are those of the other
+//! sockets; each does what the socket's own method of that name does, and watches for "would block".
 
 use crate::interest::{READ, WRITE};
 use crate::source::Source;

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 /// What a callback may return: nothing, or an [`io::Result<()>`](io::Result).
 ///
 /// "Would block" and "interrupted" mean "not now"; any other error costs the source, see
-/// [`Selector::on_error`]. Implemented for these two types and no others.
+/// [`Selector::on_error`](crate::Selector::on_error). Implemented for these two types and no others.
 pub trait Outcome: sealed::Sealed + 'static {
     #[doc(hidden)]
     fn into_result(self) -> io::Result<()>;

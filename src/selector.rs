@@ -1,4 +1,4 @@
-//! The loop. The one file that sees mio's poll, and the one that calls callbacks.
+//! The loop. Only this file and its parts see mio's poll, and only they call callbacks.
 //!
 //! Two rules hold throughout. Nothing is borrowed while foreign code runs, and foreign are: a
 //! callback, the closure of `with`, the error hook, a source's own `event::Source` methods (mio
@@ -139,7 +139,7 @@ impl<'cb> Selector<'cb> {
     /// returns nothing or an [`io::Result<()>`](io::Result). An `Err` other than "would block" or
     /// "interrupted" costs it its source, see [`on_error`](Self::on_error).
     ///
-    /// A regular file or `/dev/null` (in an [`Fd`](crate::unix::Fd)) is taken too: it is ready in
+    /// A regular file or `/dev/null` (on Unix, in a `selkie::unix::Fd`) is taken too: it is ready in
     /// every turn.
     ///
     /// # From inside a callback
@@ -392,9 +392,9 @@ impl<'cb> Selector<'cb> {
     /// # use selkie::{READ, Selector};
     /// # fn main() -> std::io::Result<()> {
     /// # let sel = Selector::new()?;
-    /// # let (mut tx, rx) = mio::net::UnixStream::pair()?;
-    /// # std::io::Write::write_all(&mut tx, b"x")?;
-    /// # sel.register(rx, READ, |rx, _| rx.unregister())?;
+    /// # let listener = selkie::net::TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// # let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// # sel.register(listener, READ, |listener, _| listener.unregister())?;
     /// while !sel.is_empty() {
     ///     for (key, ready) in sel.select(None)? {
     ///         sel.call(key, ready)?;

@@ -108,6 +108,9 @@ impl<T: AsRawFd> event::Source for Fd<T> {
     }
 }
 
+/// Whether the system refuses a closed descriptor by itself. `poll(2)` takes any number.
+const REFUSES_CLOSED: bool = crate::readiness::WOULD_BLOCK_PROVES;
+
 /// What is wrong with a descriptor, where the system's wait would accept it and never say.
 fn examine(fd: RawFd) -> io::Result<()> {
     const EBADF: i32 = 9;
@@ -115,7 +118,8 @@ fn examine(fd: RawFd) -> io::Result<()> {
         Ok(metadata) if metadata.is_dir() => {
             Err(io::Error::new(ErrorKind::IsADirectory, "a directory is never ready: there is nothing to wait for"))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound && fs::metadata("/dev/fd").is_ok() => {
+        // On the BSDs `/dev/fd` may list the first few descriptors only: what it lacks may be open.
+        Err(error) if !REFUSES_CLOSED && error.kind() == ErrorKind::NotFound && fs::metadata("/dev/fd").is_ok() => {
             Err(io::Error::from_raw_os_error(EBADF))
         }
         // Nothing against it, or no way to tell.

@@ -155,7 +155,7 @@ impl<'cb> Selector<'cb> {
             seen += batch.count;
             batch.report();
             if self.slots.borrow().has_unsettled() {
-                // Of some it could not be told: see `is_over`.
+                // Of some nothing could be told: the system is asked again at once.
                 self.rearm_unsettled();
             } else if !batch.is_full() || seen > self.len() {
                 // The system hands out in turn what is ready, so when as many events were seen as
