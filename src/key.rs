@@ -113,6 +113,10 @@ pub(crate) mod token {
 
     /// How much of the generation fits: under test so little that it soon comes round.
     const GENERATION_BITS: u32 = if cfg!(selkie_small_generations) { 3 } else { usize::BITS - SLOT_BITS };
+
+    /// Whether tokens can come round while one batch of events is told: with 32 bits they cannot, for
+    /// want of time and memory.
+    pub(crate) const COMES_ROUND: bool = GENERATION_BITS < 32 || cfg!(test);
     const GENERATION_MASK: usize = usize::MAX >> (usize::BITS - GENERATION_BITS);
 
     /// How many sources a selector can hold.

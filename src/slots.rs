@@ -234,7 +234,7 @@ impl<B> Slots<B> {
     pub(crate) fn take_plain(&mut self, token: usize, ready: Interest, place: &mut Option<B>) -> Interest {
         let Some(slot) = self.slab.get_mut(token::slot(token)) else { return Interest::NONE };
         let told = ready.and(slot.interest);
-        if told == Interest::NONE || !token::is_of(token, slot.generation) || slot.generation >= self.newcomers {
+        if told == Interest::NONE || !token::is_of(token, slot.generation) || is_newcomer(slot, self.newcomers) {
             return Interest::NONE;
         }
         move_over(&mut slot.body, place);
@@ -246,7 +246,7 @@ impl<B> Slots<B> {
     pub(crate) fn take_reported(&mut self, token: usize, ready: Interest, place: &mut Option<B>) -> Interest {
         let index = token::slot(token);
         match self.slab.get(index) {
-            Some(slot) if token::is_of(token, slot.generation) && slot.generation < self.newcomers => {}
+            Some(slot) if token::is_of(token, slot.generation) && !is_newcomer(slot, self.newcomers) => {}
             _ => return Interest::NONE,
         }
         if !self.heed(index, ready) {
@@ -516,6 +516,13 @@ impl<B> Slots<B> {
 
 fn key_at<B>(index: u32, slot: &Slot<B>) -> AnyKey {
     AnyKey { slot: index, generation: slot.generation }
+}
+
+/// Whether a slot was given out since the generation `newcomers`. Where its token says so itself,
+/// nobody has to ask.
+#[inline(always)]
+fn is_newcomer<B>(slot: &Slot<B>, newcomers: u64) -> bool {
+    token::COMES_ROUND && slot.generation >= newcomers
 }
 
 #[inline(always)]
