@@ -109,6 +109,10 @@ pub struct Selector<'cb> {
     /// or a source's own methods are being called.
     busy: Cell<bool>,
     stopping: Cell<bool>,
+    /// Where mio drops a descriptor on a hang-up, and was then asked to drop it once more, it passes
+    /// over the next event of that number, once, whoever has it by then. Whether another look is needed
+    /// for that.
+    look_twice: Cell<bool>,
 }
 
 type ErrorHook<'cb> = Box<dyn FnMut(&Selector<'cb>, SourceError) + 'cb>;
@@ -128,6 +132,7 @@ impl<'cb> Selector<'cb> {
             error_hook: Cell::new(None),
             busy: Cell::new(false),
             stopping: Cell::new(false),
+            look_twice: Cell::new(false),
         })
     }
 

@@ -184,7 +184,7 @@ impl<'s, 'cb> Holder<'s, 'cb> {
         let (selector, key) = self.place();
         let result = {
             let poll = selector.poll.borrow();
-            arm(poll.registry(), self.body().event_source(), Token(token::pack(key)), from, to)
+            arm(poll.registry(), self.body().event_source(), Token(token::pack(key)), from, to, &selector.look_twice)
         };
         match result {
             Ok(()) => selector.slots.borrow_mut().armed(key, to),
@@ -233,6 +233,7 @@ impl<'s, 'cb> Holder<'s, 'cb> {
             // It may be out already: its descriptor was closed by hand, or mio dropped it on a
             // hang-up. There is nothing that could be done about it here.
             if let Err(error) = selector.poll.borrow().registry().deregister(body.event_source()) {
+                selector.look_twice.set(readiness::DROPS_ON_HANG_UP);
                 log::debug!("source {key} was not in the system's set any more: {error}");
             }
         }
@@ -267,6 +268,7 @@ fn arm(
     token: Token,
     from: Interest,
     to: Interest,
+    look_twice: &Cell<bool>,
 ) -> io::Result<()> {
     // Where mio drops a source by itself, it does not find it any more.
     let dropped = |error: &io::Error| readiness::DROPS_ON_HANG_UP && error.kind() == ErrorKind::NotFound;
@@ -274,11 +276,15 @@ fn arm(
         (None, None) => Ok(()),
         (None, Some(interest)) => registry.register(source, token, interest),
         (Some(_), None) => match registry.deregister(source) {
-            Err(error) if dropped(&error) => Ok(()),
+            Err(error) if dropped(&error) => {
+                look_twice.set(true);
+                Ok(())
+            }
             result => result,
         },
         (Some(_), Some(interest)) => match registry.reregister(source, token, interest) {
             Err(error) if dropped(&error) => {
+                look_twice.set(true);
                 let _ = registry.deregister(source);
                 registry.register(source, token, interest)
             }

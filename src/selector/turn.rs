@@ -68,7 +68,8 @@ impl<'cb> Selector<'cb> {
         batch.fill(limit.timeout())?;
         // As a rule what the system reported can be told as it stands: each source once, and nothing
         // beside. Otherwise it is taken down first, and told then.
-        let called = if readiness::REPORTS_ONCE && !batch.is_full() && !matches!(limit, Limit::AtOnce) {
+        let is_plain = readiness::REPORTS_ONCE && !batch.is_full() && !matches!(limit, Limit::AtOnce);
+        let called = if is_plain && !(readiness::DROPS_ON_HANG_UP && self.look_twice.get()) {
             self.tell(batch)
         } else {
             self.take_down(batch)?;
@@ -151,18 +152,24 @@ impl<'cb> Selector<'cb> {
     /// Takes down all that is ready, also what did not fit into `batch`.
     fn take_down(&self, mut batch: Batch<'_, 'cb>) -> io::Result<()> {
         let mut seen = 0;
+        let mut look_twice = self.look_twice.get();
         loop {
             seen += batch.count;
             batch.report();
             if self.slots.borrow().has_unsettled() {
                 // Of some nothing could be told: the system is asked again at once.
                 self.rearm_unsettled();
+            } else if std::mem::take(&mut look_twice) {
+                // See the field.
             } else if !batch.is_full() || seen > self.len() {
                 // The system hands out in turn what is ready, so when as many events were seen as
                 // there are sources, each that was ready is among them.
                 break;
             }
             batch.fill(Some(Duration::ZERO))?;
+        }
+        if seen > 0 {
+            self.look_twice.set(false);
         }
         self.slots.borrow_mut().report_always_ready();
         Ok(())
