@@ -1,5 +1,6 @@
 //! The examples, run as anybody would run them: the built programs, real sockets, pipes, files and
 //! terminals.
+#![cfg_attr(not(unix), allow(dead_code))] // some of them are for Unix only
 
 mod upper_client;
 mod upper_echo;
