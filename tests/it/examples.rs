@@ -220,6 +220,8 @@ fn write_until_full(stream: &mut TcpStream) -> usize {
                 stream.set_write_timeout(Some(LONG)).expect("it is not zero");
                 return written;
             }
+            // With a timeout set, a write ends also when the process was stopped and went on.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => panic!("cannot write: {error}"),
         }
     }
