@@ -1,12 +1,13 @@
 //! `select`, `turn` and `run`: who is in the answer, how long is waited, and when it ends.
 
-use crate::util::{LONG, NOW, alone, assert_quiet, await_data, tcp_pair, uncalled};
+#[cfg(unix)]
+use crate::util::alone;
+use crate::util::{LONG, NOW, assert_quiet, await_data, tcp_pair, uncalled};
 use selkie::net::TcpStream;
 use selkie::{AnyKey, Interest, READ, Selector, Source, WRITE};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::thread;
 use std::time::{Duration, Instant};
 
 // ---- the answer
@@ -172,6 +173,7 @@ mod beside_a_waiting_thread {
     use std::fs;
     use std::process::Command;
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    use std::thread;
 
     /// Calls `act` in another thread when this one sleeps, and what it calls in `wait` is the first
     /// thing to sleep in.
