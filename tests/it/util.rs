@@ -182,6 +182,22 @@ pub(crate) fn assert_quiet(sel: &selkie::Selector<'_>) {
     assert!(used < WHILE / 2, "the turn was spun through: it used {used:?} of CPU time");
 }
 
+/// Sees to it that `wait`, which nothing limits, comes to its end. If it does not, nothing can end it
+/// but the end of the process.
+pub(crate) fn in_time<T>(wait: impl FnOnce() -> T) -> T {
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        if is_done.recv_timeout(LONG) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("{name}: a wait did not end in {LONG:?}");
+            std::process::abort();
+        }
+    });
+    let value = wait();
+    drop(done);
+    value
+}
+
 /// The CPU time that this thread has used; always zero where the system has no file to say so.
 pub(crate) fn cpu_time() -> Duration {
     let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();

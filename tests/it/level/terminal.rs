@@ -2,7 +2,7 @@
 //! however large the buffer, and it is a blocking descriptor.
 
 use super::{Loaded, assert_drained_by_single_bytes, assert_selected_until_drained};
-use crate::util::{LONG, assert_quiet, await_state};
+use crate::util::{LONG, assert_quiet, await_state, in_time};
 use rustix::event::PollFlags;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -112,7 +112,7 @@ fn output_left_when_the_terminal_closes_is_read_to_the_end() -> io::Result<()> {
             _ => driver.unregister(),
         }
     })?;
-    sel.run()?;
+    in_time(|| sel.run())?;
     assert_eq!(*got.borrow(), b"goodbye");
     Ok(())
 }

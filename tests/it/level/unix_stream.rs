@@ -1,7 +1,7 @@
 //! Unix streams. A read stops where descriptors were passed, so a short read proves nothing here.
 
 use super::{Loaded, assert_drained_by_single_bytes, assert_selected_until_drained};
-use crate::util::{LONG, assert_quiet};
+use crate::util::{LONG, assert_quiet, in_time};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use selkie::net::UnixStream;
 use selkie::{READ, Selector};
@@ -48,7 +48,7 @@ fn data_and_end_queued_before_the_wait_end_in_eof() -> io::Result<()> {
         }
         Ok(())
     })?;
-    sel.run()?;
+    in_time(|| sel.run())?;
     assert_eq!(*reads.borrow(), [4, 0]);
     Ok(())
 }

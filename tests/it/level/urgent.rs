@@ -1,7 +1,7 @@
 //! TCP's urgent data. A read stops short at its mark, with more behind; and where only an urgent byte
 //! has come, there is nothing to read.
 
-use crate::util::{LONG, NOW, assert_quiet, await_fin, await_state, tcp_pair, uncalled};
+use crate::util::{LONG, NOW, assert_quiet, await_fin, await_state, in_time, tcp_pair, uncalled};
 use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 use selkie::net::TcpStream;
@@ -56,6 +56,19 @@ fn data_on_both_sides_of_an_urgent_byte_arrives_whole() -> io::Result<()> {
             assert_read_whole(near, asked, size, b"abcdef")?;
         }
     }
+    Ok(())
+}
+
+#[test]
+fn data_before_an_urgent_byte_is_told_without_waiting() -> io::Result<()> {
+    let (near, mut far) = tcp_pair()?;
+    far.write_all(b"abc")?;
+    send_urgent(&far)?;
+    await_urgent(&near);
+    let sel = Selector::new()?;
+    sel.register(near, READ, |conn, _| conn.read(&mut [0; 64]).map(|n| assert_eq!(n, 3)))?;
+    assert_eq!(sel.turn(NOW)?, 1);
+    assert_quiet(&sel);
     Ok(())
 }
 
@@ -146,7 +159,7 @@ fn data_urgent_data_and_fin_end_in_eof() -> io::Result<()> {
             }
             Ok(())
         })?;
-        sel.run()?;
+        in_time(|| sel.run())?;
         assert_eq!(*reads.borrow(), [3, 3, 0]);
     }
     Ok(())
