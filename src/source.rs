@@ -177,6 +177,10 @@ impl<'s, 'cb, S: event::Source + 'static> Source<'s, 'cb, S> {
     }
 }
 
+/// How many buffers one vectored read or write takes on Linux. The standard library leaves out those
+/// beyond, so to come back without having used them is not to come back short.
+const IOVECS_MAX: usize = 1024;
+
 /// Whether a short read or write on a source of this type proves that nothing is left.
 pub(crate) fn short_io_proves<S: 'static>() -> bool {
     readiness::SHORT_IO_PROVES && TypeId::of::<S>() == TypeId::of::<mio::net::TcpStream>()
@@ -204,7 +208,7 @@ impl<S: event::Source + Read + 'static> Read for Source<'_, '_, S> {
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let asked = bufs.iter().map(|buf| buf.len()).sum();
+        let asked = bufs.iter().take(IOVECS_MAX).map(|buf| buf.len()).sum();
         let result = self.source.read_vectored(bufs);
         self.watch_stream(READ, result, asked)
     }
@@ -218,7 +222,7 @@ impl<S: event::Source + Write + 'static> Write for Source<'_, '_, S> {
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let asked = bufs.iter().map(|buf| buf.len()).sum();
+        let asked = bufs.iter().take(IOVECS_MAX).map(|buf| buf.len()).sum();
         let result = self.source.write_vectored(bufs);
         self.watch_stream(WRITE, result, asked)
     }

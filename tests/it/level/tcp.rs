@@ -107,6 +107,26 @@ fn vectored_read_that_fills_its_buffers_is_followed_by_the_rest() -> io::Result<
     Ok(())
 }
 
+/// A vectored read takes no more than 1024 buffers, and with those full there may be more to read.
+#[test]
+fn vectored_read_into_too_many_buffers_proves_nothing() -> io::Result<()> {
+    let received = Cell::new(0);
+    let (near, mut far) = tcp_pair()?;
+    far.write_all(&[7; 3000])?;
+    let sel = Selector::new()?;
+    sel.register(near, READ, |conn, _| -> io::Result<()> {
+        let mut bytes = [[0; 1]; 1500];
+        let mut bufs: Vec<_> = bytes.iter_mut().map(|byte| IoSliceMut::new(byte)).collect();
+        received.set(received.get() + conn.read_vectored(&mut bufs)?);
+        Ok(())
+    })?;
+    while received.get() < 3000 {
+        assert_eq!(sel.turn(Some(LONG))?, 1, "{} bytes were received, and no more reported", received.get());
+    }
+    assert_quiet(&sel);
+    Ok(())
+}
+
 #[test]
 fn read_into_an_empty_buffer_proves_nothing() -> io::Result<()> {
     let (near, mut far) = tcp_pair()?;

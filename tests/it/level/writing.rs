@@ -5,7 +5,7 @@ use crate::util::{LONG, NOW, await_data, drain, tcp_pair};
 use selkie::net::{TcpListener, TcpStream};
 use selkie::{READ, Selector, WRITE};
 use std::cell::{Cell, RefCell};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::thread;
 use std::time::Duration;
 
@@ -122,6 +122,21 @@ fn short_write_that_filled_the_socket_is_called_again_when_the_peer_has_read() -
         assert!(conn.write(&much)? < much.len(), "the socket took all of it");
         Ok(())
     })
+}
+
+/// A vectored write takes no more than 1024 buffers, and a socket that took those may have room still.
+#[test]
+fn vectored_write_of_too_many_buffers_is_called_once_per_turn() -> io::Result<()> {
+    let (near, _far) = tcp_pair()?;
+    let sel = Selector::new()?;
+    sel.register(near, WRITE, |conn, _| -> io::Result<()> {
+        assert!(conn.write_vectored(&[IoSlice::new(b"x"); 1500])? > 0);
+        Ok(())
+    })?;
+    for turn in 0..3 {
+        assert_eq!(sel.turn(NOW)?, 1, "turn {turn}");
+    }
+    Ok(())
 }
 
 #[test]
