@@ -18,7 +18,8 @@
 //! Readiness of a level-triggered slot, in four words. *Armed* is what the system was asked for.
 //! *Ready* is what it has reported and no callback was told yet. *Unsettled* is what was reported
 //! and is not proven to be drained: before the next wait the system must be asked again. *Doubted*
-//! is a slot whose proofs count for nothing, because an error or hang-up was reported with it.
+//! is a slot whose proofs count for nothing, because an error or hang-up was reported with it, or
+//! something that nobody was told.
 
 use crate::interest::Interest;
 use crate::key::{AnyKey, token};
@@ -61,7 +62,8 @@ impl Notes {
     const NONE: Notes = Notes(0);
     /// Urgent data was seen: proofs count for nothing any more.
     const URGENT: u8 = 1 << 5;
-    /// An error or hang-up was reported: proofs count for nothing until the system has looked anew.
+    /// An error or hang-up was reported, or may have been: proofs count for nothing until the system
+    /// has looked anew.
     const DOUBTED: u8 = 1 << 6;
     /// Another interest or callback was chosen while the body was out.
     const CHANGED: u8 = 1 << 7;
@@ -541,8 +543,11 @@ fn move_over<B>(from: &mut Option<B>, to: &mut Option<B>) {
     mem::forget(mem::replace(to, from.take()));
 }
 
+/// Has the system asked again, whatever is proven until then: what was reported and is not told may
+/// have been a hang-up.
 fn unsettle<B>(slot: &mut Slot<B>, index: u32, to_rearm: &mut VecDeque<u32>) {
     slot.notes.set_unsettled(slot.interest);
+    slot.notes.0 |= Notes::DOUBTED;
     list(slot, index, to_rearm);
 }
 
@@ -1037,6 +1042,11 @@ mod tests {
             };
         }
 
+        fn unsettle(&mut self) {
+            self.unsettled = self.interest;
+            self.doubted = true;
+        }
+
         fn arm(&mut self) {
             self.armed = arming(self.kind, self.interest);
             self.unsettled = NONE;
@@ -1223,21 +1233,21 @@ mod tests {
                     let Some(key) = self.nth(nth) else { return };
                     slots.unsettle(key);
                     if let Some(slot) = self.live.get_mut(&key) {
-                        slot.unsettled = slot.interest;
+                        slot.unsettle();
                     }
                 }
                 Op::Forget { nth } => {
                     let Some(key) = self.nth(nth).filter(|&key| self.namesake(key).is_none()) else { return };
                     slots.forget(token::pack(key));
                     if let Some(slot) = self.live.get_mut(&key) {
-                        slot.unsettled = slot.interest;
+                        slot.unsettle();
                     }
                 }
                 Op::ForgetReady => {
                     slots.forget_ready();
                     for slot in self.live.values_mut().filter(|slot| slot.ready != NONE) {
                         slot.ready = NONE;
-                        slot.unsettled = slot.interest;
+                        slot.unsettle();
                     }
                 }
                 Op::BeginTelling => {

@@ -1,7 +1,7 @@
 //! What may be done from inside a callback, cell by cell of the table in the documentation of
 //! `Selector`; and what is left after a panic.
 
-use crate::util::{Call, LONG, NOW, OnDrop, Own, REFUSED, keep, ready_pair, tcp_pair};
+use crate::util::{Call, LONG, NOW, OnDrop, Own, REFUSED, await_fin, keep, ready_pair, tcp_pair};
 use selkie::net::TcpStream;
 use selkie::{AnyKey, Interest, Key, Outcome, PRIORITY, READ, Selector, Source, Trigger, WRITE};
 use std::cell::{Cell, RefCell};
@@ -943,6 +943,36 @@ fn panicking_callback_costs_its_source_and_no_other_event() -> io::Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+/// The event that nobody was told spoke of the end as well, which a read that comes short of it must
+/// not settle.
+#[test]
+fn panicking_callback_costs_no_hang_up_of_a_source_that_is_read_before_the_next_turn() -> io::Result<()> {
+    let ends = Cell::new(0);
+    let panicked = Cell::new(false);
+    let sel = Selector::new()?;
+    for _ in 0..2 {
+        let (near, far) = ready_pair()?;
+        far.shutdown(std::net::Shutdown::Write)?;
+        await_fin(&near);
+        sel.register(near, READ, |conn, _| -> io::Result<()> {
+            if !panicked.replace(true) {
+                panic_quietly();
+            }
+            if conn.read(&mut [0; 8])? == 0 {
+                ends.set(ends.get() + 1);
+                conn.unregister();
+            }
+            Ok(())
+        })?;
+    }
+    expect_panic(|| sel.turn(Some(LONG)));
+    let [left] = sel.keys()[..] else { panic!("{:?} are left", sel.keys()) };
+    assert_eq!(sel.with(sel.typed::<TcpStream>(left)?, |conn| conn.read(&mut [0; 8]))??, 1);
+    assert_eq!(sel.turn(Some(LONG))?, 1);
+    assert_eq!(ends.get(), 1);
     Ok(())
 }
 
