@@ -71,7 +71,8 @@ pub(crate) fn plain(event: &Event) -> Option<Interest> {
     }
     let read = if event.is_readable() { Interest::READ } else { Interest::NONE };
     let write = if event.is_writable() { Interest::WRITE } else { Interest::NONE };
-    Some(read | write)
+    let ready = read | write;
+    if ready == Interest::NONE { None } else { Some(ready) }
 }
 
 /// What an event says. READ is readable, read-closed or error; WRITE is writable, write-closed or

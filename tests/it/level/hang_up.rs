@@ -286,3 +286,21 @@ fn data_that_came_during_a_pause_is_told_when_resumed() -> io::Result<()> {
     }
     Ok(())
 }
+
+/// `poll(2)` takes a descriptor of which it can only say that there is nothing to wait for. (An epoll
+/// set refuses it.)
+#[cfg(all(target_os = "linux", mio_unsupported_force_poll_poll))]
+#[test]
+fn descriptor_that_cannot_be_waited_for_is_told_of_an_error() -> io::Result<()> {
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+
+    let path_only = std::fs::File::from(openat(CWD, "/dev/null", OFlags::PATH, Mode::empty())?);
+    let sel = Selector::new()?;
+    sel.register(Fd::new(path_only), READ, |file, ready| -> io::Result<()> {
+        assert!(ready.is_error() && ready.is_readable());
+        file.read(&mut [0]).map(drop)
+    })?;
+    assert_eq!(sel.turn(Some(LONG))?, 1);
+    assert!(sel.is_empty(), "it could not be read, and is lost");
+    Ok(())
+}
