@@ -11,7 +11,8 @@ use std::marker::PhantomData;
 /// [`Source::key`](crate::Source::key) tells it to a callback. When its source is gone the key is
 /// stale and stays so: it never comes to mean a later source, even one that took the same place or
 /// has the same descriptor, nor a source of another selector. Methods that take a stale key answer
-/// [`NotFound`](std::io::ErrorKind::NotFound).
+/// [`NotFound`](std::io::ErrorKind::NotFound), but for [`call`](crate::Selector::call), which passes
+/// it over.
 ///
 /// It prints as `#17`: the registration's number, unlike any other in the process.
 pub struct Key<S> {

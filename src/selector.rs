@@ -215,7 +215,8 @@ impl<'cb> Selector<'cb> {
     /// Changes what a source waits for, and keeps its callback. [`Interest::NONE`] pauses it; what
     /// came to be ready meanwhile is reported when it asks again.
     ///
-    /// One system call, or none if nothing changes.
+    /// One system call, or none if nothing changes; but an edge-triggered source that asks for the
+    /// same again has the system look anew.
     ///
     /// # From inside a callback
     ///
@@ -391,7 +392,7 @@ impl<'cb> Selector<'cb> {
     /// Waits, and tells which sources are ready and for what; calls nothing.
     ///
     /// With [`call`](Self::call) it makes the loop that users of Python's `selectors` know, and
-    /// which does what [`run`](Self::run) does:
+    /// which calls what [`run`](Self::run) calls. Only when to end it is its own affair:
     ///
     /// ```
     /// # use selkie::{READ, Selector};
@@ -400,7 +401,7 @@ impl<'cb> Selector<'cb> {
     /// # let listener = selkie::net::TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
     /// # let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
     /// # sel.register(listener, READ, |listener, _| listener.unregister())?;
-    /// while !sel.is_empty() {
+    /// while !sel.is_stopping() && !sel.is_empty() {
     ///     for (key, ready) in sel.select(None)? {
     ///         sel.call(key, ready)?;
     ///     }
