@@ -72,7 +72,8 @@ pub(crate) fn plain(event: &Event) -> Option<Interest> {
     let read = if event.is_readable() { Interest::READ } else { Interest::NONE };
     let write = if event.is_writable() { Interest::WRITE } else { Interest::NONE };
     let ready = read | write;
-    if ready == Interest::NONE { None } else { Some(ready) }
+    // Without a word for it: only `poll(2)` has such events, of a descriptor that was closed.
+    if DROPS_ON_HANG_UP && ready == Interest::NONE { None } else { Some(ready) }
 }
 
 /// What an event says. READ is readable, read-closed or error; WRITE is writable, write-closed or
