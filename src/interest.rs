@@ -9,7 +9,8 @@ use std::ops::{BitOr, BitOrAssign};
 /// [`Interest::NONE`], which pauses a source. *Delivered* to a callback is what it asked for and
 /// what has come true of that, and beside it what the system said of errors and hang-ups
 /// ([`is_error`](Self::is_error), [`is_read_closed`](Self::is_read_closed),
-/// [`is_write_closed`](Self::is_write_closed)). Those last cannot be asked for: they reach a source
+/// [`is_write_closed`](Self::is_write_closed)) and whether its timeout is over
+/// ([`is_timeout`](Self::is_timeout)). Those last cannot be asked for: they reach a source
 /// whatever it waits for, and are ignored where an interest is passed in, so a callback may hand
 /// back the very set it was given.
 ///
@@ -64,6 +65,8 @@ impl Interest {
     pub(crate) const READ_CLOSED: Interest = Interest(1 << 4);
     pub(crate) const WRITE_CLOSED: Interest = Interest(1 << 5);
 
+    pub(crate) const TIMEOUT: Interest = Interest(1 << 6);
+
     /// Not delivered: see `Usage` in `source.rs`.
     pub(crate) const UNREGISTER: Interest = Interest(1 << 7);
 
@@ -71,6 +74,7 @@ impl Interest {
     pub(crate) const ALL: Interest = Interest(Self::ASKABLE);
 
     const ASKABLE: u8 = 0b0000_0111;
+    const CONDITIONS: u8 = 0b0011_1000;
 
     /// Whether every condition of `other` is in this set.
     pub const fn contains(self, other: Interest) -> bool {
@@ -87,6 +91,11 @@ impl Interest {
     #[must_use]
     pub const fn and(self, other: Interest) -> Interest {
         Interest(self.0 & other.0)
+    }
+
+    /// Whether there is nothing in it to call a callback for.
+    pub(crate) const fn tells_nothing(self) -> bool {
+        self.is_none() && !self.is_timeout()
     }
 
     /// Whether nothing is asked for: none of [`READ`], [`WRITE`] and [`PRIORITY`].
@@ -129,6 +138,12 @@ impl Interest {
         self.contains(Interest::WRITE_CLOSED)
     }
 
+    /// Whether the source's timeout is over, see
+    /// [`Selector::set_timeout`](crate::Selector::set_timeout). It may be ready for something besides.
+    pub const fn is_timeout(self) -> bool {
+        self.contains(Interest::TIMEOUT)
+    }
+
     /// The part that can be asked for.
     pub(crate) const fn asked(self) -> Interest {
         Interest(self.0 & Self::ASKABLE)
@@ -136,7 +151,7 @@ impl Interest {
 
     /// Whether an error or hang-up was reported.
     pub(crate) const fn has_condition(self) -> bool {
-        self.0 & !Self::ASKABLE != 0
+        self.0 & Self::CONDITIONS != 0
     }
 
     pub(crate) const fn bits(self) -> u8 {
@@ -147,13 +162,13 @@ impl Interest {
         Interest(bits)
     }
 
-    /// What a source that asked for `asked` is told of `self`: that part of it, and every error or
-    /// hang-up. An event of which only an error or hang-up is left becomes what was asked for, so
-    /// that its callback finds out; one of which nothing is left is nothing.
+    /// What a source that asked for `asked` is told of `self`: that part of it, every error or hang-up,
+    /// and that its timeout is over. An event of which only an error or hang-up is left becomes what was
+    /// asked for, so that its callback finds out; one of which nothing is left is nothing.
     pub(crate) const fn masked(self, asked: Interest) -> Interest {
         let wanted = self.0 & asked.0;
-        let conditions = self.0 & !Self::ASKABLE;
-        if wanted == 0 && conditions != 0 { Interest(asked.0 | conditions) } else { Interest(wanted | conditions) }
+        let beside = self.0 & !Self::ASKABLE;
+        if wanted == 0 && self.has_condition() { Interest(asked.0 | beside) } else { Interest(wanted | beside) }
     }
 }
 
@@ -173,13 +188,14 @@ impl BitOrAssign for Interest {
 
 impl fmt::Debug for Interest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(Interest, &str); 6] = [
+        const NAMES: [(Interest, &str); 7] = [
             (Interest::READ, "READ"),
             (Interest::WRITE, "WRITE"),
             (Interest::PRIORITY, "PRIORITY"),
             (Interest::ERROR, "error"),
             (Interest::READ_CLOSED, "read closed"),
             (Interest::WRITE_CLOSED, "write closed"),
+            (Interest::TIMEOUT, "timeout"),
         ];
         let mut separator = "";
         for (flag, name) in NAMES {

@@ -30,6 +30,14 @@ pub struct AnyKey {
     pub(crate) generation: u64,
 }
 
+impl AnyKey {
+    /// Stands for all timers and deferred calls that are due, in the answer of
+    /// [`Selector::select`](crate::Selector::select): [`call`](crate::Selector::call) calls them. No
+    /// source has it.
+    // As a slot, it is one more than there can be.
+    pub const DUE: AnyKey = AnyKey { slot: u32::MAX, generation: u64::MAX };
+}
+
 impl<S> Key<S> {
     pub(crate) fn new(any: AnyKey) -> Self {
         Key { any, source: PhantomData }
@@ -91,7 +99,7 @@ impl<S> fmt::Debug for Key<S> {
 
 impl fmt::Display for AnyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.generation)
+        if *self == Self::DUE { f.write_str("#due") } else { write!(f, "#{}", self.generation) }
     }
 }
 

@@ -40,6 +40,7 @@
 //! | [`Selector`] | the loop. It owns the sources and calls the callbacks |
 //! | [`Source`] | what a callback is given: its source, and the way to the selector |
 //! | [`Key`], [`AnyKey`] | a handle to a registered source, `Copy`, with and without its type. It never comes to mean another |
+//! | [`Timer`] | a handle to a scheduled call, `Copy` |
 //! | [`Interest`] | what a source asks for, [`READ`], [`WRITE`], [`PRIORITY`] or nothing, and what it is told |
 //!
 //! # Where to read on
@@ -48,6 +49,8 @@
 //!   inside a callback.
 //! * [`Source`]: reading and writing, and what saves a system call.
 //! * [`Selector::select`] and [`Selector::call`]: the loop as Python has it.
+//! * [`Selector::call_later`] and its neighbours: calls at a given time. [`Selector::set_timeout`]: the
+//!   timeout of a source.
 //! * [`Selector::on_error`]: what becomes of a callback's `Err`.
 //! * [`net`]: sockets. `unix`, on Unix: pipes, and anything else that has a descriptor. A type of
 //!   one's own needs [`event::Source`].
@@ -67,15 +70,19 @@ mod selector;
 mod interest;
 mod key;
 mod source;
+mod timer;
 
 pub mod net;
 #[cfg(unix)]
 pub mod unix;
 
 mod error;
+mod generations;
 mod readiness;
 mod registered;
+mod schedule;
 mod slots;
+mod timeouts;
 
 pub use error::{RegisterError, SourceError};
 pub use interest::{Interest, PRIORITY, READ, Trigger, WRITE};
@@ -83,6 +90,7 @@ pub use key::{AnyKey, Key};
 pub use registered::Outcome;
 pub use selector::Selector;
 pub use source::Source;
+pub use timer::Timer;
 
 pub use mio::event;
 

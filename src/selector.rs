@@ -6,6 +6,7 @@
 //! And a body that is out of its slot is held by a [`Holder`], so that it finds its way back, or
 //! out, also when foreign code panics.
 
+mod agenda;
 mod batch;
 mod holder;
 mod turn;
@@ -16,12 +17,15 @@ use crate::key::{AnyKey, Key};
 use crate::registered::{Body, Outcome, Pair, Replace, into_source, taken_out};
 use crate::slots::{Kind, Slots};
 use crate::source::{Source, short_io_proves};
+use agenda::Agenda;
 use holder::{Holder, IN_HAND};
 use mio::{Events, Poll, event};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
+
+pub(crate) use agenda::{Call, Repeated, nanoseconds};
 
 const OF_ITS_TYPE: &str = "a typed key is only given out for a source of that type";
 
@@ -73,13 +77,16 @@ const OF_ITS_TYPE: &str = "a typed key is only given out for a source of that ty
 ///
 /// # One turn
 ///
-/// 1. Find how long to wait: not at all if something is always ready.
+/// 1. Find how long to wait: until the next timer is due, or not at all if something is always ready or
+///    a call was deferred.
 /// 2. Ask the system again about every source that may still be ready.
-/// 3. Wait.
-/// 4. Call the callback of each ready source, once.
+/// 3. Wait, then read the clock, once.
+/// 4. Call the callback of each source that is ready or whose timeout is over, once.
+/// 5. Call the timers that are due, in the order of their times.
+/// 6. Call what was deferred, in order.
 ///
-/// A turn's work is bounded by that "once": a source that always has more to read gets its next
-/// call in the next turn, after everybody else had theirs.
+/// A turn's work is bounded. A source that always has more to read gets its next call in the next
+/// turn, after everybody else had theirs. And what is scheduled in a turn is called in a later one.
 ///
 /// # From inside a callback
 ///
@@ -92,6 +99,7 @@ const OF_ITS_TYPE: &str = "a typed key is only given out for a source of that ty
 /// | [`modify`](Self::modify), [`set_callback`](Self::set_callback) | when it returns | at once; what was reported to it already is masked by the new interest | – |
 /// | [`unregister`](Self::unregister) | `ResourceBusy`; [`Source::unregister`] does it when it returns | at once; what was reported to it is dropped | – |
 /// | [`with`](Self::with), [`call`](Self::call) | `ResourceBusy` | at once | at once |
+/// | [`set_timeout`](Self::set_timeout) | at once | at once | at once |
 /// | [`run`](Self::run), [`turn`](Self::turn), [`select`](Self::select) | `ResourceBusy` | | |
 ///
 /// "Itself" is any source whose callback is being called, or that is in `with`, at that moment. A
@@ -105,6 +113,7 @@ pub struct Selector<'cb> {
     /// Callbacks that are to replace one that is being called.
     replacements: RefCell<Vec<(AnyKey, Replace<'cb>)>>,
     error_hook: Cell<Option<ErrorHook<'cb>>>,
+    agenda: Agenda<'cb>,
     /// Whether foreign code is running while a body is out: a turn, a `call` or a `with` is going on,
     /// or a source's own methods are being called.
     busy: Cell<bool>,
@@ -130,6 +139,7 @@ impl<'cb> Selector<'cb> {
             events: Cell::new(None),
             replacements: RefCell::new(Vec::new()),
             error_hook: Cell::new(None),
+            agenda: Agenda::new(),
             busy: Cell::new(false),
             stopping: Cell::new(false),
             look_twice: Cell::new(false),
@@ -325,12 +335,56 @@ impl<'cb> Selector<'cb> {
         let key = AnyKey::from(key);
         let mut holder = self.take(key)?;
         let _busy = Busy::nested(self);
-        let Holder { usage, body } = &mut holder;
+        let Holder { usage, body, .. } = &mut holder;
         let source = body.as_mut().expect(IN_HAND).source().downcast_mut::<S>().expect(OF_ITS_TYPE);
         let value = f(&mut Source::new(source, usage));
         // Anything may have changed, but this source is still registered: it could not be taken.
         holder.finish_unreported(Ok(()));
         Ok(value)
+    }
+
+    /// Gives a source a timeout, or with `None` takes it away: when it has not been called for that
+    /// long, its callback is called, and told so by [`Interest::is_timeout`].
+    ///
+    /// The timeout counts from now, and anew from each call of the callback, whatever that was called
+    /// for; so it is told again and again, and is put off by what the source receives without further
+    /// ado. To put it off by hand, set it again. Neither takes longer with many sources than with few. A
+    /// source that is ready and whose timeout is over in the same turn is called once, and told both. A
+    /// paused source is told too: it may be just what one waits for. The timeout goes when its source
+    /// goes.
+    ///
+    /// Any length will do: zero is over in every turn, which then waits for nothing, and one of more than
+    /// some 584 years never is.
+    ///
+    /// # From inside a callback
+    ///
+    /// At once, also of the same source, for which [`Source::set_timeout`] is shorter.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) if `key` is stale.
+    ///
+    /// ```
+    /// # use selkie::{READ, Selector, Source, Interest, net::TcpStream};
+    /// # use std::{io, time::Duration};
+    /// fn serve(conn: &mut Source<TcpStream>, ready: Interest) -> io::Result<()> {
+    ///     if ready.is_timeout() {
+    ///         conn.unregister(); // it kept silent for too long
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # fn main() -> io::Result<()> {
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// let sel = Selector::new()?;
+    /// let conn = sel.register(stream, READ, serve)?;
+    /// sel.set_timeout(conn, Some(Duration::from_millis(20)))?;
+    /// sel.run()
+    /// # }
+    /// ```
+    pub fn set_timeout(&self, key: impl Into<AnyKey>, timeout: Option<Duration>) -> io::Result<()> {
+        let key = key.into();
+        if self.change_timeout(key, timeout) { Ok(()) } else { Err(Unavailable::Gone(key).into()) }
     }
 
     // ---- looking up
@@ -411,7 +465,9 @@ impl<'cb> Selector<'cb> {
     /// ```
     ///
     /// Every ready source is in the answer, however many, once, with all it is ready for. Asked
-    /// again without any I/O in between, it answers the same.
+    /// again without any I/O in between, it answers the same; only a timeout that was told counts anew.
+    /// If timers or deferred calls are due, [`AnyKey::DUE`] is in the answer, behind the sources, and
+    /// `call` calls them all.
     ///
     /// `None` waits as long as it takes (for ever, if nothing is registered), zero does not wait,
     /// and anything else waits at least that long, or until something is ready: on epoll, to the
@@ -431,6 +487,9 @@ impl<'cb> Selector<'cb> {
     /// Calls a source's callback with as much of `ready` as it asks for now: what Python spells
     /// `key.data(key.fileobj, mask)`.
     ///
+    /// With [`AnyKey::DUE`], it calls the timers and deferred calls that were due when `select`
+    /// returned.
+    ///
     /// Like [`run`](Self::run), it passes over a source that is gone since it was reported, or that
     /// does not ask for any of `ready` any more, so a loop over the answer of
     /// [`select`](Self::select) needs no check of its own. True if the callback was called.
@@ -441,11 +500,15 @@ impl<'cb> Selector<'cb> {
     /// of the callback goes where it goes in `run`, see [`on_error`](Self::on_error).
     pub fn call(&self, key: impl Into<AnyKey>, ready: Interest) -> io::Result<bool> {
         let key = key.into();
+        if key == AnyKey::DUE {
+            let _busy = Busy::nested(self);
+            return Ok(self.call_due() > 0);
+        }
         let asked = match self.slots.borrow().get(key) {
             Some(slot) => ready.masked(slot.interest()),
             None => return Ok(false),
         };
-        if asked.is_none() {
+        if asked.tells_nothing() {
             return Ok(false);
         }
         let mut holder = self.take(key)?;
@@ -457,7 +520,7 @@ impl<'cb> Selector<'cb> {
     }
 
     /// One turn: waits as [`select`](Self::select) does, and calls the callback of each source that
-    /// is ready. Answers how many were called.
+    /// is ready, and what is due. Answers how many were called.
     ///
     /// # Errors
     ///
@@ -473,7 +536,7 @@ impl<'cb> Selector<'cb> {
     }
 
     /// Turns until [`stop`](Self::stop) is called or nothing is left that could ever be called: no
-    /// source, or only paused ones.
+    /// source, or only paused ones without a timeout; no timer, and no deferred call.
     ///
     /// # Errors
     ///
@@ -488,11 +551,16 @@ impl<'cb> Selector<'cb> {
     pub fn run(&self) -> io::Result<()> {
         let _busy = Busy::outermost(self)?;
         loop {
-            if self.stopping.take() || self.slots.borrow().nothing_asked() {
+            if self.stopping.take() || self.is_idle() {
                 return Ok(());
             }
             self.turn_once(self.prepare(None))?;
         }
+    }
+
+    /// Whether nothing is left that could ever call anything.
+    fn is_idle(&self) -> bool {
+        self.slots.borrow().nothing_asked() && self.agenda.is_empty()
     }
 
     /// Has [`run`](Self::run) return when the present turn ends; without one going on, the next
@@ -543,6 +611,10 @@ impl<'cb> Selector<'cb> {
         let mut holder = self.take(key)?;
         let _busy = Busy::nested(self);
         Ok(holder.leave().expect(IN_HAND))
+    }
+
+    pub(crate) fn agenda(&self) -> &Agenda<'cb> {
+        &self.agenda
     }
 
     pub(crate) fn key_of(&self, slot: u32) -> AnyKey {
@@ -664,6 +736,10 @@ impl fmt::Debug for Selector<'_> {
                 f.debug_map().entries(entries).finish()
             }
         }
-        f.debug_struct("Selector").field("sources", &Entries(self)).finish_non_exhaustive()
+        f.debug_struct("Selector")
+            .field("sources", &Entries(self))
+            .field("timers", &self.agenda.schedule.borrow().len())
+            .field("timeouts", &self.agenda.timeouts.borrow().len())
+            .finish_non_exhaustive()
     }
 }

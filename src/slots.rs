@@ -21,12 +21,12 @@
 //! is a slot whose proofs count for nothing, because an error or hang-up was reported with it, or
 //! something that nobody was told.
 
+use crate::generations::Generations;
 use crate::interest::Interest;
 use crate::key::{AnyKey, token};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How a slot comes to be reported again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ struct Notes(u8);
 
 impl Notes {
     const NONE: Notes = Notes(0);
+    /// Its source has a timeout, which counts anew when it was called.
+    const TIMED: u8 = 1 << 4;
     /// Urgent data was seen: proofs count for nothing any more.
     const URGENT: u8 = 1 << 5;
     /// An error or hang-up was reported, or may have been: proofs count for nothing until the system
@@ -73,11 +75,15 @@ impl Notes {
     }
 
     fn set_unsettled(&mut self, unsettled: Interest) {
-        self.0 = self.0 & (Self::URGENT | Self::DOUBTED | Self::CHANGED) | unsettled.asked().bits();
+        self.0 = self.0 & !Interest::ALL.bits() | unsettled.asked().bits();
     }
 
     fn is_doubted(self) -> bool {
         self.0 & (Self::URGENT | Self::DOUBTED) != 0
+    }
+
+    fn is_timed(self) -> bool {
+        self.0 & Self::TIMED != 0
     }
 
     fn is_changed(self) -> bool {
@@ -96,6 +102,10 @@ impl<B> Slot<B> {
 
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    pub(crate) fn is_timed(&self) -> bool {
+        self.notes.is_timed()
     }
 
     pub(crate) fn body(&self) -> Option<&B> {
@@ -123,11 +133,20 @@ pub(crate) fn arming(kind: Kind, interest: Interest) -> Interest {
 }
 
 /// What is to be done after a body was put back.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum After {
-    Nothing,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct After {
     /// Its interest or callback was changed while it was out.
-    Change,
+    pub(crate) change: bool,
+    /// It has a timeout, which counts anew if its callback was called.
+    pub(crate) timed: bool,
+}
+
+impl After {
+    pub(crate) const NOTHING: After = After { change: false, timed: false };
+
+    fn of(notes: Notes) -> After {
+        After { change: notes.is_changed(), timed: notes.is_timed() }
+    }
 }
 
 pub(crate) struct Slots<B> {
@@ -226,7 +245,7 @@ impl<B> Slots<B> {
     /// What was reported is going to be told. None of it is about slots that are reserved from now on:
     /// the part of a generation that a token carries may come round meanwhile.
     pub(crate) fn begin_telling(&mut self) {
-        self.newcomers = self.generations.next;
+        self.newcomers = self.generations.upcoming();
     }
 
     /// Moves the body that an event is for into `place`, and answers what it is to be told: nothing,
@@ -289,7 +308,7 @@ impl<B> Slots<B> {
         let slot = &mut self.slab[index as usize];
         move_over(place, &mut slot.body);
         if left == Interest::NONE && slot.notes == Notes::NONE {
-            return After::Nothing;
+            return After::NOTHING;
         }
         self.settle(index, left, proven)
     }
@@ -298,7 +317,7 @@ impl<B> Slots<B> {
     pub(crate) fn put_back_unused(&mut self, index: u32, place: &mut Option<B>) -> After {
         let slot = &mut self.slab[index as usize];
         move_over(place, &mut slot.body);
-        if slot.notes.is_changed() { After::Change } else { After::Nothing }
+        After::of(slot.notes)
     }
 
     #[cold]
@@ -313,7 +332,18 @@ impl<B> Slots<B> {
         if !slot.notes.unsettled().is_none() {
             list(slot, index, &mut self.to_rearm);
         }
-        if slot.notes.is_changed() { After::Change } else { After::Nothing }
+        After::of(slot.notes)
+    }
+
+    /// Notes whether a slot has a timeout. False if it is gone.
+    pub(crate) fn set_timed(&mut self, key: AnyKey, timed: bool) -> bool {
+        let Some(slot) = self.get_mut(key) else { return false };
+        if timed {
+            slot.notes.0 |= Notes::TIMED;
+        } else {
+            slot.notes.0 &= !Notes::TIMED;
+        }
+        true
     }
 
     /// Notes another interest for a slot whose body is out, to be seen to when it comes back.
@@ -353,7 +383,7 @@ impl<B> Slots<B> {
     pub(crate) fn armed(&mut self, key: AnyKey, armed: Interest) {
         if let Some(slot) = self.get_mut(key) {
             slot.armed = armed;
-            slot.notes.0 &= Notes::URGENT | Notes::CHANGED;
+            slot.notes.0 &= Notes::URGENT | Notes::CHANGED | Notes::TIMED;
         }
     }
 
@@ -401,13 +431,23 @@ impl<B> Slots<B> {
         slot.ready |= ready;
     }
 
+    /// Takes down that a slot's timeout is over.
+    pub(crate) fn report_timeout(&mut self, key: AnyKey) {
+        let Some(slot) = self.get_mut(key) else { return };
+        let before = slot.ready;
+        slot.ready |= Interest::TIMEOUT;
+        if before == Interest::NONE {
+            self.queue.push_back(key.slot);
+        }
+    }
+
     /// Moves the body of the next slot that was reported and has anything to be told into `place`.
     pub(crate) fn take_next_ready(&mut self, place: &mut Option<B>) -> Option<(u32, Interest)> {
         while let Some(index) = self.queue.pop_front() {
             // Gone since, or a newcomer in its place: nothing is ready there.
             let Some(slot) = self.slab.get_mut(index as usize) else { continue };
             let ready = mem::take(&mut slot.ready).masked(slot.interest);
-            if !ready.is_none() && take(slot, place) {
+            if !ready.tells_nothing() && take(slot, place) {
                 return Some((index, ready));
             }
         }
@@ -421,11 +461,11 @@ impl<B> Slots<B> {
         while let Some(index) = self.queue.pop_front() {
             let Some(slot) = self.slab.get_mut(index as usize) else { continue };
             let ready = mem::take(&mut slot.ready).masked(slot.interest);
-            if ready.is_none() {
+            if ready.tells_nothing() {
                 continue;
             }
             reported.push((key_at(index, slot), ready));
-            if slot.kind != Kind::Edge && slot.kind != Kind::Always {
+            if !ready.is_none() && slot.kind != Kind::Edge && slot.kind != Kind::Always {
                 slot.notes.set_unsettled(slot.notes.unsettled() | ready);
                 list(slot, index, &mut self.to_rearm);
             }
@@ -434,15 +474,23 @@ impl<B> Slots<B> {
     }
 
     /// Has the system asked again about what was reported and told to nobody, because a callback
-    /// panicked before its turn came.
-    pub(crate) fn forget_ready(&mut self) {
-        while let Some(index) = self.queue.pop_front() {
+    /// panicked before its turn came. Of a timeout the system knows nothing: that stays. True if there
+    /// is one.
+    pub(crate) fn forget_ready(&mut self) -> bool {
+        for _ in 0..self.queue.len() {
+            let Some(index) = self.queue.pop_front() else { break };
             let Some(slot) = self.slab.get_mut(index as usize) else { continue };
             // Of a newcomer in its place nothing was reported.
-            if mem::take(&mut slot.ready) != Interest::NONE {
+            let ready = mem::take(&mut slot.ready);
+            if ready.without(Interest::TIMEOUT) != Interest::NONE {
                 unsettle(slot, index, &mut self.to_rearm);
             }
+            if ready.is_timeout() {
+                slot.ready = Interest::TIMEOUT;
+                self.queue.push_back(index);
+            }
         }
+        !self.queue.is_empty()
     }
 
     /// As `forget_ready`, for an event that was not even taken down.
@@ -557,37 +605,6 @@ fn list<B>(slot: &mut Slot<B>, index: u32, to_rearm: &mut VecDeque<u32>) {
     }
 }
 
-/// Numbers for registrations: none is given out twice in a process, so a key cannot come to mean a
-/// later source, nor one of another selector.
-///
-/// Each selector takes a block of them at a time, so that registering shares nothing with other
-/// threads. A token carries their lower bits only, and those wrap around.
-struct Generations {
-    next: u64,
-    block_end: u64,
-}
-
-impl Generations {
-    /// Numbers in a block: small under test, so that they run out.
-    const BLOCK: u64 = if cfg!(any(test, selkie_small_generations)) { 1 << 3 } else { 1 << 32 };
-
-    fn new() -> Self {
-        Generations { next: 0, block_end: 0 }
-    }
-
-    fn next(&mut self) -> u64 {
-        if self.next == self.block_end {
-            static BLOCKS: AtomicU32 = AtomicU32::new(0);
-            let block = u64::from(BLOCKS.fetch_add(1, Ordering::Relaxed));
-            self.next = block * Self::BLOCK;
-            self.block_end = self.next + Self::BLOCK;
-        }
-        let generation = self.next;
-        self.next += 1;
-        generation
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -601,7 +618,7 @@ mod tests {
     fn occupy(slots: &mut Slots<u32>, kind: Kind, interest: Interest, body: u32) -> AnyKey {
         let key = slots.reserve(kind, interest).unwrap();
         slots.armed(key, arming(kind, interest));
-        assert_eq!(slots.put_back_unused(key.slot, &mut Some(body)), After::Nothing);
+        assert_eq!(slots.put_back_unused(key.slot, &mut Some(body)), After::NOTHING);
         key
     }
 
@@ -682,22 +699,6 @@ mod tests {
     }
 
     #[test]
-    fn generations_are_never_given_out_twice_and_ascend() {
-        let mut one = Generations::new();
-        let mut another = Generations::new();
-        let mut given = std::collections::HashSet::new();
-        for generations in [&mut one, &mut another] {
-            let numbers: Vec<u64> = (0..3 * Generations::BLOCK).map(|_| generations.next()).collect();
-            assert!(numbers.is_sorted_by(|a, b| a < b));
-            assert!(numbers.into_iter().all(|number| given.insert(number)));
-        }
-        // And so in turns.
-        for _ in 0..3 * Generations::BLOCK {
-            assert!(given.insert(one.next()) && given.insert(another.next()));
-        }
-    }
-
-    #[test]
     fn slots_that_ask_for_nothing_are_counted_out() {
         let mut slots = Slots::new();
         assert!(slots.nothing_asked());
@@ -721,11 +722,11 @@ mod tests {
         assert!(slots.take(key, &mut place));
         slots.wish(key, WRITE);
         assert_eq!(slots.get(key).unwrap().interest(), WRITE);
-        assert_eq!(slots.put_back(key.slot, &mut place, NONE, NONE), After::Change);
+        assert_eq!(slots.put_back(key.slot, &mut place, NONE, NONE), After { change: true, timed: false });
         assert!(slots.take_changed(key, &mut place));
         assert_eq!(place, Some(7));
         slots.armed(key, WRITE);
-        assert_eq!(slots.put_back_unused(key.slot, &mut place), After::Nothing);
+        assert_eq!(slots.put_back_unused(key.slot, &mut place), After::NOTHING);
         assert!(!slots.take_changed(key, &mut place));
         verify(&slots);
     }
@@ -849,7 +850,7 @@ mod tests {
     fn what_is_left_is_rearmed_and_what_is_proven_is_not() {
         let mut slots = Slots::new();
         let key = occupy(&mut slots, Kind::Level, READ | WRITE, 1);
-        assert_eq!(use_up(&mut slots, key, NONE, NONE), After::Nothing);
+        assert_eq!(use_up(&mut slots, key, NONE, NONE), After::NOTHING);
         assert!(rearmed(&mut slots).is_empty());
         use_up(&mut slots, key, READ, NONE);
         use_up(&mut slots, key, WRITE, NONE);
@@ -1156,7 +1157,7 @@ mod tests {
                     }
                     expected.settle(left, proven);
                     let after = slots.put_back(key.slot, &mut place, left, proven);
-                    assert_eq!(after == After::Change, wish.is_some());
+                    assert_eq!(after.change, wish.is_some());
                     if slots.take_changed(key, &mut place) {
                         expected.arm();
                         slots.armed(key, expected.armed);

@@ -11,6 +11,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 /// A registered source in the hands of its callback.
 ///
@@ -107,6 +108,11 @@ impl<'s, 'cb, S: event::Source + 'static> Source<'s, 'cb, S> {
         R: Outcome,
     {
         self.usage.selector.replace_later::<S, F, R>(self.usage.key(), callback);
+    }
+
+    /// Gives the source a timeout from now on, or takes it away: see [`Selector::set_timeout`]. At once.
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.usage.selector.change_timeout(self.usage.key(), timeout);
     }
 
     /// Unregisters the source and drops it, and so closes it, when the callback returns. What the

@@ -19,11 +19,13 @@ pub(super) const IN_HAND: &str = "a holder has its body until it is put back or 
 pub(super) struct Holder<'s, 'cb> {
     pub(super) usage: Usage<'s, 'cb>,
     pub(super) body: Option<Body<'cb>>,
+    /// Whether its callback was called, as opposed to lent by `with`.
+    called: bool,
 }
 
 impl<'s, 'cb> Holder<'s, 'cb> {
     pub(super) fn empty(selector: &'s Selector<'cb>) -> Self {
-        Holder { usage: Usage { selector, slot: 0, left: Cell::new(Interest::ALL) }, body: None }
+        Holder { usage: Usage { selector, slot: 0, left: Cell::new(Interest::ALL) }, body: None, called: false }
     }
 
     /// For a slot that was reserved for `body`.
@@ -63,6 +65,7 @@ impl<'s, 'cb> Holder<'s, 'cb> {
     #[inline(always)]
     pub(super) fn call(&mut self, ready: Interest) -> io::Result<()> {
         let Some(body) = &mut self.body else { return Ok(()) };
+        self.called = true;
         body.call(&self.usage, ready)
     }
 
@@ -101,7 +104,17 @@ impl<'s, 'cb> Holder<'s, 'cb> {
     #[inline(always)]
     fn settle(&mut self, selector: &'s Selector<'cb>, slot: u32, left: Interest, proven: Interest) {
         let after = selector.slots.borrow_mut().put_back(slot, &mut self.body, left, proven);
-        if after == After::Change {
+        if after != After::NOTHING {
+            self.see_to(after);
+        }
+    }
+
+    #[cold]
+    fn see_to(&mut self, after: After) {
+        if after.timed && self.called {
+            self.usage.selector.put_off_timeout(self.usage.slot);
+        }
+        if after.change {
             self.make_changes();
         }
     }
@@ -110,7 +123,7 @@ impl<'s, 'cb> Holder<'s, 'cb> {
     pub(super) fn put_back(mut self) {
         let Usage { selector, slot, .. } = self.usage;
         let after = selector.slots.borrow_mut().put_back_unused(slot, &mut self.body);
-        if after == After::Change {
+        if after.change {
             self.make_changes();
         }
     }
@@ -225,9 +238,15 @@ impl<'s, 'cb> Holder<'s, 'cb> {
         let (selector, key) = self.place();
         log::trace!("{key} leaves");
         let mut body = self.body.take();
-        let armed = selector.slots.borrow().get(key).is_some_and(|slot| !slot.armed().is_none());
+        let (armed, timed) = match selector.slots.borrow().get(key) {
+            Some(slot) => (!slot.armed().is_none(), slot.is_timed()),
+            None => (false, false),
+        };
         // First of all, because all else is foreign code, which may panic.
         selector.slots.borrow_mut().remove(key);
+        if timed {
+            selector.agenda.timeouts.borrow_mut().remove(key.slot);
+        }
         let outdone = selector.take_replacement(key);
         if let (true, Some(body)) = (armed, &mut body) {
             // It may be out already: its descriptor was closed by hand, or mio dropped it on a

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 pub(super) enum Limit {
     /// As long as the caller said.
     Timeout(Option<Duration>),
-    /// Not at all: a source was lost in preparing it, something is always ready, or `stop` was
-    /// called.
+    /// Not at all: a source was lost in preparing it, something is always ready, a timeout was not told
+    /// yet, or `stop` was called.
     AtOnce,
 }
 
@@ -66,17 +66,22 @@ impl<'cb> Selector<'cb> {
     pub(super) fn turn_once(&self, limit: Limit) -> io::Result<usize> {
         let mut batch = Batch::new(self);
         batch.fill(limit.timeout())?;
+        let has_agenda = !self.agenda.is_empty();
+        let timed_out = has_agenda && self.begin_agenda();
         // As a rule what the system reported can be told as it stands: each source once, and nothing
         // beside. Otherwise it is taken down first, and told then.
-        let is_plain = readiness::REPORTS_ONCE && !batch.is_full() && !matches!(limit, Limit::AtOnce);
-        let called = if is_plain && !(readiness::DROPS_ON_HANG_UP && self.look_twice.get()) {
+        let is_plain = readiness::REPORTS_ONCE && !batch.is_full() && !matches!(limit, Limit::AtOnce) && !timed_out;
+        let mut called = if is_plain && !(readiness::DROPS_ON_HANG_UP && self.look_twice.get()) {
             self.tell(batch)
         } else {
             self.take_down(batch)?;
             self.tell_taken_down()
         };
+        if has_agenda {
+            called += self.call_due();
+        }
         #[cfg(debug_assertions)]
-        self.slots.borrow().verify();
+        self.verify();
         Ok(called)
     }
 
@@ -84,8 +89,28 @@ impl<'cb> Selector<'cb> {
     fn select_once(&self, limit: Limit) -> io::Result<Vec<(AnyKey, Interest)>> {
         let mut batch = Batch::new(self);
         batch.fill(limit.timeout())?;
+        let has_agenda = !self.agenda.is_empty();
+        if has_agenda {
+            self.begin_agenda();
+        }
         self.take_down(batch)?;
-        Ok(self.slots.borrow_mut().drain_ready())
+        let mut reported = self.slots.borrow_mut().drain_ready();
+        if has_agenda && self.agenda.has_due() {
+            reported.push((AnyKey::DUE, Interest::NONE));
+        }
+        Ok(reported)
+    }
+
+    /// Reads the clock, and takes down the timeouts that are over. True if there is one.
+    fn begin_agenda(&self) -> bool {
+        self.agenda.begin_turn();
+        self.report_timeouts()
+    }
+
+    #[cfg(debug_assertions)]
+    fn verify(&self) {
+        self.slots.borrow().verify();
+        self.agenda.verify();
     }
 
     // ---- waiting
@@ -93,18 +118,18 @@ impl<'cb> Selector<'cb> {
     /// Asks the system about all that may still be ready, and tells how long there is to wait.
     #[inline]
     pub(super) fn prepare(&self, timeout: Option<Duration>) -> Limit {
-        let nothing_to_do = self.slots.borrow().has_nothing_to_do();
+        let nothing_to_do = self.slots.borrow().has_nothing_to_do() && self.agenda.is_empty();
         if nothing_to_do && !self.stopping.get() { Limit::Timeout(timeout) } else { self.prepare_something(timeout) }
     }
 
     #[inline(never)]
     fn prepare_something(&self, timeout: Option<Duration>) -> Limit {
-        self.slots.borrow_mut().forget_ready();
+        let untold = self.slots.borrow_mut().forget_ready();
         let lost = self.rearm_unsettled();
-        if lost || self.slots.borrow().has_always_ready() || self.stopping.get() {
+        if untold || lost || self.slots.borrow().has_always_ready() || self.stopping.get() {
             Limit::AtOnce
         } else {
-            Limit::Timeout(timeout)
+            Limit::Timeout(self.agenda.limit(timeout))
         }
     }
 

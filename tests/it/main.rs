@@ -8,6 +8,8 @@ mod registry;
 mod edge;
 mod level;
 mod select;
+mod timeouts;
+mod timers;
 
 mod errors;
 mod model;
