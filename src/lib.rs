@@ -59,8 +59,10 @@
 //!
 //! # Features and platforms
 //!
-//! The crate has no features. It runs where mio runs: on Linux it is tested; for macOS, FreeBSD and
-//! Windows it is type-checked. What differs is said where it shows, under **Platforms**.
+//! Two features, off by default, bring a dependency each: `signal` and `process`.
+//!
+//! It runs where mio runs: on Linux it is tested; for macOS, FreeBSD and Windows it is type-checked.
+//! What differs is said where it shows, under **Platforms**.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
