@@ -80,6 +80,7 @@ pub mod unix;
 
 mod error;
 mod generations;
+mod marks;
 mod readiness;
 mod registered;
 mod schedule;

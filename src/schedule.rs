@@ -1,16 +1,16 @@
 //! What is scheduled, and for when. Pure bookkeeping: no clock is read in it, `now` is an argument;
 //! it calls nothing, and is generic over what it stores.
 //!
-//! An *entry* is what was scheduled, and its id is good until it goes. A *mark*, in the heap of moments
+//! An *entry* is what was scheduled, and its id is good until it goes. A *mark*, among those of moments
 //! or in the queue of what is to come soon, says that an entry may be due. Marks are looked at only
 //! when they come up: one whose entry is gone, or has another mark by now, is passed over then, and
 //! one whose entry was put off is set anew. So to cancel and to put off take the same short time
 //! however much is scheduled. Marks that are good for nothing are swept out before they are the most.
 
 use crate::generations::Generations;
+use crate::marks::{Mark, Marks};
 use slab::Slab;
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 /// Nanoseconds since the selector came to be. The last one, some 584 years on, is never reached.
 pub(crate) type Moment = u64;
@@ -36,31 +36,10 @@ struct Entry<C> {
 /// In place of a mark, for an entry that is in use: nothing has to come up for it.
 const NO_MARK: u64 = u64::MAX;
 
-/// The entry in `slot` may be due, if this is its mark.
-#[derive(PartialEq, Eq)]
-struct Mark {
-    at: Moment,
-    order: u64,
-    slot: u32,
-}
-
-// The heap has the greatest on top, and that has to be the one that is due first.
-impl Ord for Mark {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.order).cmp(&(self.at, self.order))
-    }
-}
-
-impl PartialOrd for Mark {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 pub(crate) struct Schedule<C> {
     entries: Slab<Entry<C>>,
     generations: Generations,
-    heap: BinaryHeap<Mark>,
+    marks: Marks,
     /// Marks of what is to come soon, in order.
     soon: VecDeque<Mark>,
     /// Marks that came up and were too new for this turn.
@@ -77,7 +56,7 @@ impl<C> Schedule<C> {
         Schedule {
             entries: Slab::new(),
             generations: Generations::new(),
-            heap: BinaryHeap::new(),
+            marks: Marks::new(),
             soon: VecDeque::new(),
             set_aside: Vec::new(),
             few_entries: 0,
@@ -97,7 +76,7 @@ impl<C> Schedule<C> {
     /// Schedules `call` for a moment, behind all that are scheduled for the same one.
     pub(crate) fn at(&mut self, at: Moment, call: C) -> EntryId {
         let (id, mark) = self.enter(at, call);
-        self.heap.push(mark);
+        self.marks.push(mark);
         id
     }
 
@@ -129,7 +108,7 @@ impl<C> Schedule<C> {
         entry.order = order;
         if !is_put_off {
             entry.mark = order;
-            self.heap.push(Mark { at, order, slot: id.slot });
+            self.marks.push(Mark { at, order, slot: id.slot });
             self.tidy();
         }
         true
@@ -155,17 +134,23 @@ impl<C> Schedule<C> {
 
     /// When the next entry is due.
     pub(crate) fn next(&mut self) -> Option<Moment> {
-        self.heap.extend(self.set_aside.drain(..));
+        self.bring_back();
         loop {
-            let mark = self.heap.peek()?;
+            let mark = self.marks.peek()?;
             match self.entries.get_mut(mark.slot as usize).filter(|entry| entry.mark == mark.order) {
-                None => drop(self.heap.pop()),
+                None => drop(self.marks.pop()),
                 Some(entry) if entry.order == mark.order => return Some(entry.at),
                 Some(_) => {
-                    let mark = self.heap.pop()?;
+                    let mark = self.marks.pop()?;
                     self.set_anew(mark.slot);
                 }
             }
+        }
+    }
+
+    fn bring_back(&mut self) {
+        while let Some(mark) = self.set_aside.pop() {
+            self.marks.push(mark);
         }
     }
 
@@ -177,7 +162,7 @@ impl<C> Schedule<C> {
     /// A turn begins. What is scheduled from now on is not before the answer, and what was is; for the
     /// two below.
     pub(crate) fn begin_turn(&mut self) -> u64 {
-        self.heap.extend(self.set_aside.drain(..));
+        self.bring_back();
         self.generations.upcoming()
     }
 
@@ -185,10 +170,10 @@ impl<C> Schedule<C> {
     /// It is in use then, until it is removed or put back.
     pub(crate) fn take_due(&mut self, now: Moment, newcomers: u64) -> Option<(EntryId, C)> {
         loop {
-            if self.heap.peek()?.at > now {
+            if self.marks.peek()?.at > now {
                 return None;
             }
-            let mark = self.heap.pop()?;
+            let mark = self.marks.pop()?;
             match self.entries.get_mut(mark.slot as usize).filter(|entry| entry.mark == mark.order) {
                 None => {}
                 Some(entry) if entry.order != mark.order => self.set_anew(mark.slot),
@@ -239,18 +224,18 @@ impl<C> Schedule<C> {
     fn set_anew(&mut self, slot: u32) {
         let entry = &mut self.entries[slot as usize];
         entry.mark = entry.order;
-        self.heap.push(Mark { at: entry.at, order: entry.order, slot });
+        self.marks.push(Mark { at: entry.at, order: entry.order, slot });
     }
 
     // ---- memory
 
     /// Sweeps out marks that are good for nothing when they are the most, and gives memory back.
     fn tidy(&mut self) {
-        let marks = self.heap.len() + self.soon.len() + self.set_aside.len();
+        let marks = self.marks.len() + self.soon.len() + self.set_aside.len();
         if marks > 2 * self.entries.len() + FEW {
             let entries = &self.entries;
             let is_good = |mark: &Mark| entries.get(mark.slot as usize).is_some_and(|entry| entry.mark == mark.order);
-            self.heap.retain(is_good);
+            self.marks.retain(is_good);
             self.soon.retain(is_good);
             self.set_aside.retain(is_good);
         }
@@ -260,9 +245,7 @@ impl<C> Schedule<C> {
     /// Gives memory back when a quarter of it is in use.
     fn give_back(&mut self) {
         let enough = |used: usize| 2 * (used + FEW);
-        if self.heap.capacity() > 2 * enough(self.heap.len()) {
-            self.heap.shrink_to(enough(self.heap.len()));
-        }
+        self.marks.give_back();
         if self.soon.capacity() > 2 * enough(self.soon.len()) {
             self.soon.shrink_to(enough(self.soon.len()));
         }
@@ -279,7 +262,7 @@ impl<C> Schedule<C> {
     #[cfg(debug_assertions)]
     pub(crate) fn verify(&self) {
         let mut good = vec![0_usize; self.entries.iter().map(|(slot, _)| slot + 1).max().unwrap_or(0)];
-        for mark in self.heap.iter().chain(&self.soon).chain(&self.set_aside) {
+        for mark in self.marks.iter().chain(&self.soon).chain(&self.set_aside) {
             let entry = self.entries.get(mark.slot as usize).filter(|entry| entry.mark == mark.order);
             if let Some(entry) = entry {
                 good[mark.slot as usize] += 1;
@@ -455,7 +438,7 @@ mod tests {
             assert_eq!(schedule.remove(id), Some(Some(1)));
         }
         verify(&schedule);
-        assert!(schedule.heap.capacity() <= 8 * FEW, "{} marks", schedule.heap.capacity());
+        assert!(schedule.marks.capacity() <= 16 * FEW, "{} marks", schedule.marks.capacity());
         let entries = schedule.entries.capacity();
         assert!(entries <= 8 * FEW, "{entries} entries");
         assert_eq!(due(&mut schedule, 1), [0]);
@@ -468,7 +451,7 @@ mod tests {
         for at in (0..1_000_000).rev() {
             assert!(schedule.reset(id, at));
         }
-        assert!(schedule.heap.capacity() <= 8 * FEW, "{} marks", schedule.heap.capacity());
+        assert!(schedule.marks.capacity() <= 8 * FEW, "{} marks", schedule.marks.capacity());
     }
 
     /// The same, written so that it is plainly right: a list, searched through.
