@@ -54,6 +54,8 @@
 //! * [`Selector::on_error`]: what becomes of a callback's `Err`.
 //! * [`net`]: sockets. `unix`, on Unix: pipes, and anything else that has a descriptor. A type of
 //!   one's own needs [`event::Source`].
+//! * [`DatagramProtocol`]: callbacks over a UDP or Unix datagram socket with an output queue.
+//! * [`Backoff`]: how long to wait before trying again.
 //! * The README has a table from Python's `selectors` to this, method by method; `ARCHITECTURE.md`
 //!   tells how it works, and why so.
 //!
@@ -74,6 +76,8 @@ mod key;
 mod source;
 mod timer;
 
+mod backoff;
+mod datagram;
 pub mod net;
 #[cfg(unix)]
 pub mod unix;
@@ -87,6 +91,8 @@ mod schedule;
 mod slots;
 mod timeouts;
 
+pub use backoff::Backoff;
+pub use datagram::{DatagramProtocol, DatagramSocket, Datagrams};
 pub use error::{RegisterError, SourceError};
 pub use interest::{Interest, PRIORITY, READ, Trigger, WRITE};
 pub use key::{AnyKey, Key};

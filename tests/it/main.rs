@@ -15,6 +15,8 @@ mod errors;
 mod model;
 mod reentrancy;
 
+mod datagram;
+
 mod limits;
 mod tidy;
 
