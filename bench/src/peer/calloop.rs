@@ -1,0 +1,3 @@
+//! calloop, level-triggered: a `Generic` source with its closure for each descriptor.
+
+pub mod echo;

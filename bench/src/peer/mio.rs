@@ -1,0 +1,3 @@
+//! mio, without anything above it: edge-triggered, a slab of states, a `match`.
+
+pub mod echo;

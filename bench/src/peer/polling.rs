@@ -1,0 +1,3 @@
+//! polling, level-triggered: a slab of states.
+
+pub mod echo;

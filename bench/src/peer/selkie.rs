@@ -1,0 +1,3 @@
+//! selkie: what all of this is about.
+
+pub mod echo;

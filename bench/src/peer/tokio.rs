@@ -1,0 +1,3 @@
+//! tokio on one thread: a task for each thing that waits.
+
+pub mod echo;

@@ -1,0 +1,3 @@
+//! What the programs do that are measured, as far as it is the same whichever loop they stand on.
+
+pub mod echo;

@@ -1,0 +1,82 @@
+//! Tables in Markdown: for each figure of a suite one, a row for each peer, a column for each case.
+//! They have ratios with their spread, or counts. Bare times and rates are in no table, for they
+//! say more of the machine than of the peers.
+
+use super::{Heading, Report};
+use crate::figures::{Spread, ratios};
+use std::fmt::Write;
+
+pub fn text(report: &Report) -> String {
+    let mut text = head(report);
+    for cases in report.cases.chunk_by(|a, b| a.suite == b.suite) {
+        let _ = write!(text, "\n## {}\n", cases[0].suite);
+        for figure in figures(report, cases) {
+            let _ = write!(text, "\n**{figure}**{}\n\n{}", legend(&cases[0]), table(report, cases, figure));
+        }
+    }
+    text
+}
+
+fn head(report: &Report) -> String {
+    let mut head =
+        format!("Measured on {}: {}.\n\nWith {}.\n", report.date, report.machine, report.versions.join(", "));
+    for (peer, why) in &report.missing {
+        let _ = write!(head, "\nWithout {peer}: {why}.\n");
+    }
+    for failure in &report.failures {
+        let _ = write!(head, "\nFailed: {failure}.\n");
+    }
+    head
+}
+
+fn legend(case: &Heading) -> String {
+    if case.exact { ", counted".into() } else { format!(" ÷ those of {}: median (least–greatest)", case.baseline) }
+}
+
+/// What was measured in any of these cases, in the order in which it came.
+fn figures<'r>(report: &'r Report, cases: &[Heading]) -> Vec<&'r str> {
+    let mut figures: Vec<&str> = Vec::new();
+    for run in cases.iter().flat_map(|case| report.runs_of(case)) {
+        for figure in &run.figures {
+            if !figures.contains(&&*figure.what) {
+                figures.push(&figure.what);
+            }
+        }
+    }
+    figures
+}
+
+fn table(report: &Report, cases: &[Heading], figure: &str) -> String {
+    let mut peers: Vec<&str> = Vec::new();
+    let mut head = String::from("| |");
+    for case in cases {
+        let _ = write!(head, " {} |", case.case);
+        for peer in &case.peers {
+            if !peers.contains(peer) {
+                peers.push(peer);
+            }
+        }
+    }
+    let mut table = format!("{head}\n|---|{}\n", "---|".repeat(cases.len()));
+    for peer in peers {
+        let cells: Vec<String> =
+            cases.iter().map(|case| cell(report, case, figure, peer).unwrap_or_default()).collect();
+        let _ = writeln!(table, "| {peer} | {} |", cells.join(" | "));
+    }
+    table
+}
+
+fn cell(report: &Report, case: &Heading, figure: &str, peer: &str) -> Option<String> {
+    let runs = report.runs_of(case);
+    if case.exact {
+        let run = runs.iter().find(|run| run.peer == peer)?;
+        return run.value(figure).map(count);
+    }
+    let Spread { median, min, max } = ratios(&runs, figure, peer, case.baseline)?;
+    Some(format!("{median:.2} ({min:.2}–{max:.2})"))
+}
+
+/// With as many digits as say something.
+fn count(value: f64) -> String {
+    if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+}

@@ -1,0 +1,63 @@
+//! The suites: what is compared, and how it is measured.
+
+mod echo;
+
+use crate::Result;
+use crate::child::Place;
+use crate::machine;
+use crate::peer::{Peer, Peers, Program};
+use crate::plan::Case;
+use std::rc::Rc;
+use std::time::Duration;
+
+pub const NAMES: [&str; 1] = ["echo"];
+
+/// What all suites have to go by.
+pub struct Setting {
+    pub peers: Peers,
+    pub quick: bool,
+    /// Where a server runs.
+    pub server: Place,
+    /// Where the load runs that shares the server's processor.
+    pub beside: Place,
+    /// Where the load runs that has a processor of its own, if there is a second one.
+    pub apart: Option<Place>,
+}
+
+impl Setting {
+    pub fn new(peers: Peers, quick: bool) -> Result<Setting> {
+        let processors = machine::processors()?;
+        let first = processors[0];
+        let apart = processors.get(1).map(|&processor| Place { processor, yields: false });
+        Ok(Setting {
+            peers,
+            quick,
+            server: Place { processor: first, yields: false },
+            beside: Place { processor: first, yields: true },
+            apart,
+        })
+    }
+
+    fn rounds(&self) -> usize {
+        if self.quick { 1 } else { 3 }
+    }
+
+    /// How long one run of a server under load takes.
+    fn window(&self) -> Duration {
+        Duration::from_millis(if self.quick { 50 } else { 400 })
+    }
+
+    /// The one to compare with: nothing but the system, or what comes nearest to it.
+    fn baseline(&self, program: Program) -> Option<Peer> {
+        let peers = self.peers.with(program);
+        [Peer::Epoll, Peer::Mio, Peer::Selkie].into_iter().find(|peer| peers.contains(peer))
+    }
+}
+
+/// The cases of a suite.
+pub fn cases(name: &str, setting: &Rc<Setting>) -> Vec<Case> {
+    match name {
+        "echo" => echo::cases(setting),
+        _ => Vec::new(),
+    }
+}
