@@ -82,6 +82,9 @@ pub mod net;
 #[cfg(unix)]
 pub mod unix;
 
+mod connection;
+mod protocol;
+
 mod error;
 mod generations;
 mod marks;
@@ -92,10 +95,12 @@ mod slots;
 mod timeouts;
 
 pub use backoff::Backoff;
+pub use connection::{Connection, ConnectionOptions, Input, Stream, Written};
 pub use datagram::{DatagramProtocol, DatagramSocket, Datagrams};
 pub use error::{RegisterError, SourceError};
 pub use interest::{Interest, PRIORITY, READ, Trigger, WRITE};
 pub use key::{AnyKey, Key};
+pub use protocol::{Closed, Protocol, Timeout};
 pub use registered::Outcome;
 pub use selector::Selector;
 pub use source::Source;

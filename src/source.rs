@@ -1,11 +1,13 @@
 //! What a callback receives: its source, and the way to everything else.
 
+use crate::connection::Connection;
 use crate::interest::{Interest, READ, WRITE};
 use crate::key::{AnyKey, Key};
 use crate::readiness;
 use crate::registered::Outcome;
 use crate::selector::Selector;
 use mio::event;
+use mio::net::TcpStream;
 use std::any::TypeId;
 use std::cell::Cell;
 use std::fmt;
@@ -187,9 +189,11 @@ impl<'s, 'cb, S: event::Source + 'static> Source<'s, 'cb, S> {
 /// beyond, so to come back without having used them is not to come back short.
 const IOVECS_MAX: usize = 1024;
 
-/// Whether a short read or write on a source of this type proves that nothing is left.
+/// Whether a short read or write on a source of this type proves that nothing is left: it is a TCP
+/// stream, or a connection over one.
 pub(crate) fn short_io_proves<S: 'static>() -> bool {
-    readiness::SHORT_IO_PROVES && TypeId::of::<S>() == TypeId::of::<mio::net::TcpStream>()
+    let is = TypeId::of::<S>();
+    readiness::SHORT_IO_PROVES && (is == TypeId::of::<TcpStream>() || is == TypeId::of::<Connection<TcpStream>>())
 }
 
 impl<S> Deref for Source<'_, '_, S> {

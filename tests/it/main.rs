@@ -15,6 +15,7 @@ mod errors;
 mod model;
 mod reentrancy;
 
+mod connection;
 mod datagram;
 
 mod limits;

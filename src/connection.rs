@@ -1,0 +1,623 @@
+//! A connection: a stream with its buffers, and the methods by which it is used.
+
+mod driver;
+mod input;
+mod options;
+mod output;
+mod stream;
+
+use crate::error::RegisterError;
+use crate::interest::{Interest, READ, WRITE};
+use crate::key::Key;
+use crate::net::TcpStream;
+use crate::protocol::{Closed, Protocol};
+use crate::selector::Selector;
+use crate::source::{Source, short_io_proves};
+use bytes::{Buf, Bytes, BytesMut};
+use mio::{Registry, Token, event};
+use output::Output;
+use std::fmt;
+use std::io::{self, ErrorKind, IoSlice};
+use std::mem;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use input::Input;
+pub use options::ConnectionOptions;
+pub use stream::Stream;
+
+/// How often at most a connection is read from that can no longer be written to: what had arrived
+/// before is received, but not without end.
+const DRAIN_READS_MAX: u8 = 16;
+
+/// A stream with its buffers, as a source: what a [`Protocol`] reads from and writes to.
+pub struct Connection<S = TcpStream> {
+    stream: S,
+    /// What the protocol has left.
+    input: BytesMut,
+    output: Output,
+    options: ConnectionOptions,
+    peer: Option<SocketAddr>,
+    received: u64,
+    sent: u64,
+    /// What it asks the selector for.
+    asked: Interest,
+    /// Whether there is anything for the driver to see to beside reading.
+    attention: bool,
+    /// The driver is at work, and will see to what needs attention when the protocol's callback
+    /// returns.
+    driving: bool,
+    /// The protocol was not told yet that it is connected.
+    is_new: bool,
+    /// What is written is taken.
+    is_open: bool,
+    reading_paused: bool,
+    /// There may be input that the protocol has to receive though nothing new arrives.
+    redeliver: bool,
+    /// The peer has ended its side; and the protocol was told.
+    ended: bool,
+    told_end: bool,
+    /// More output waits than the high mark, or did, and it is not down at the low mark yet; and what
+    /// the protocol was told of that.
+    above_high: bool,
+    told_above: bool,
+    shutdown: Shutdown,
+    closing: bool,
+    stopping: bool,
+    replaced: bool,
+    /// Why it is to be closed, when as many more reads were made as `draining` says.
+    end: Option<Closed>,
+    draining: u8,
+    ended_by_protocol: bool,
+}
+
+/// What has become of the own side.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shutdown {
+    No,
+    /// When all output has gone.
+    Wanted,
+    Done,
+}
+
+/// What became of what was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// All of it was handed to the system.
+    Sent,
+    /// Some of it waits until there is room. It goes by itself.
+    Queued,
+    /// As `Queued`, and more waits than the high mark: write no more until
+    /// [`resumed`](Protocol::resumed).
+    AboveHigh,
+    /// None of it will go: the connection is closed or about to be, or its own side has ended.
+    Closed,
+}
+
+impl<S: Stream> Connection<S> {
+    /// Makes a connection of a connected stream, with the usual [options](ConnectionOptions), and has
+    /// it call `protocol`. The key is the handle by which others write to it and close it, in
+    /// [`Selector::with`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Selector::register`]. The protocol is not called then.
+    pub fn open<'cb, P>(
+        selector: &Selector<'cb>,
+        stream: S,
+        protocol: P,
+    ) -> Result<Key<Connection<S>>, RegisterError<S>>
+    where
+        P: Protocol<'cb, S> + 'cb,
+    {
+        Self::open_with(selector, stream, protocol, ConnectionOptions::new())
+    }
+
+    fn open_with<'cb, P>(
+        selector: &Selector<'cb>,
+        mut stream: S,
+        protocol: P,
+        options: ConnectionOptions,
+    ) -> Result<Key<Connection<S>>, RegisterError<S>>
+    where
+        P: Protocol<'cb, S> + 'cb,
+    {
+        let configured = stream.set_nodelay(options.limits().nodelay);
+        let peer = stream.peer_addr().ok();
+        let conn = Connection {
+            stream,
+            input: BytesMut::new(),
+            output: Output::default(),
+            options,
+            peer,
+            received: 0,
+            sent: 0,
+            asked: READ | WRITE,
+            attention: true,
+            driving: false,
+            is_new: true,
+            is_open: true,
+            reading_paused: false,
+            redeliver: false,
+            ended: false,
+            told_end: false,
+            above_high: false,
+            told_above: false,
+            shutdown: Shutdown::No,
+            closing: false,
+            stopping: false,
+            replaced: false,
+            end: None,
+            draining: 0,
+            ended_by_protocol: false,
+        };
+        if let Err(error) = configured {
+            return Err(RegisterError::new(error, conn.stream));
+        }
+        selector.register(conn, READ | WRITE, driver::callback(protocol)).map_err(|failed| {
+            let (error, conn) = failed.into_parts();
+            RegisterError::new(error, conn.stream)
+        })
+    }
+
+    /// The input that was received and not consumed. It is empty while the protocol receives.
+    pub fn input(&self) -> &[u8] {
+        &self.input
+    }
+
+    /// How many bytes of output wait.
+    pub fn waiting(&self) -> usize {
+        self.output.waiting()
+    }
+
+    /// How many bytes were received.
+    pub fn bytes_received(&self) -> u64 {
+        self.received
+    }
+
+    /// How many bytes were handed to the system.
+    pub fn bytes_sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// The address of the peer when the connection was opened; `None` where it has no internet
+    /// address.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Whether what is written now will be sent.
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Its limits and time-outs.
+    pub fn options(&self) -> &ConnectionOptions {
+        &self.options
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// The stream and the input that was not consumed, of a connection that was
+    /// [unregistered](Selector::unregister).
+    pub fn into_parts(self) -> (S, Bytes) {
+        (self.stream, self.input.freeze())
+    }
+
+    // ---- for the driver
+
+    /// Whether the protocol is to be called.
+    fn goes_on(&self) -> bool {
+        self.end.is_none() && !self.replaced
+    }
+
+    /// Whether the protocol is to receive what there is.
+    fn receives(&self) -> bool {
+        self.goes_on() && !self.reading_paused && !self.closing && !self.ended
+    }
+
+    #[cold]
+    fn peer_ended(&mut self) {
+        self.attention = true;
+        if self.draining > 0 {
+            self.draining = 0;
+        } else {
+            self.ended = true;
+        }
+    }
+
+    fn check_input(&mut self) {
+        let most = self.options.limits().input_max;
+        if self.input.len() > most && self.receives() {
+            let left = self.input.len();
+            let message = format!("{left} bytes of input make no complete message, and {most} may be kept");
+            self.end(Closed::Failed(io::Error::new(ErrorKind::InvalidData, message)));
+        }
+    }
+
+    /// Closes if all is done that was to be done before. True if so.
+    fn finish(&mut self) -> bool {
+        let done = self.closing && self.output.is_empty() && self.end.is_none();
+        if done {
+            self.end = Some(Closed::Finished);
+        }
+        done
+    }
+
+    /// Nothing is sent or received any more.
+    fn is_over(&mut self) {
+        self.is_open = false;
+        self.output.clear();
+    }
+
+    fn end(&mut self, reason: Closed) {
+        self.attention = true;
+        self.draining = 0;
+        self.is_over();
+        if self.end.is_none() {
+            self.end = Some(reason);
+        }
+    }
+
+    fn end_by_protocol(&mut self, error: io::Error) {
+        self.end = Some(Closed::Failed(error));
+        self.ended_by_protocol = true;
+        self.attention = true;
+        self.draining = 0;
+        self.is_over();
+    }
+
+    /// Whether the driver has anything to see to.
+    fn has_news(&self) -> bool {
+        let to_tell = self.above_high != self.told_above || self.ended && !self.told_end || self.stopping;
+        let to_deliver = self.redeliver && !self.input.is_empty() && self.receives();
+        let to_close = self.end.is_some() || self.closing && self.output.is_empty();
+        self.is_new || to_tell || to_deliver || to_close
+    }
+
+    /// What it asks the selector for.
+    fn wanted(&self) -> Interest {
+        let read = if self.receives() { READ } else { Interest::NONE };
+        let write = if self.output.is_empty() { Interest::NONE } else { WRITE };
+        read | write
+    }
+}
+
+impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
+    // ---- writing
+
+    /// Sends `data`: at once, as far as there is room. The rest is copied, and goes by itself.
+    pub fn write(&mut self, data: &[u8]) -> Written {
+        if !self.is_open {
+            return Written::Closed;
+        }
+        let mut sent = 0;
+        if self.output.is_empty() {
+            sent = self.send(data.len(), |stream| stream.write(data));
+            if sent == data.len() {
+                return Written::Sent;
+            }
+        }
+        self.queue(data.len() - sent, |output| output.push_copy(&data[sent..]))
+    }
+
+    /// As [`write`](Self::write), of bytes that are given away: what does not go at once waits without
+    /// being copied.
+    pub fn write_bytes(&mut self, data: impl Into<Bytes>) -> Written {
+        if !self.is_open {
+            return Written::Closed;
+        }
+        let mut data = data.into();
+        if self.output.is_empty() {
+            let sent = self.send(data.len(), |stream| stream.write(&data));
+            data.advance(sent);
+            if data.is_empty() {
+                return Written::Sent;
+            }
+        }
+        self.queue(data.len(), |output| output.push(data))
+    }
+
+    /// As [`write`](Self::write), of several slices in one system call (`writev`).
+    pub fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> Written {
+        if !self.is_open {
+            return Written::Closed;
+        }
+        let length = data.iter().map(|slice| slice.len()).sum();
+        let mut sent = 0;
+        if self.output.is_empty() {
+            sent = self.send(length, |stream| stream.write_vectored(data));
+            if sent == length {
+                return Written::Sent;
+            }
+        }
+        self.queue(length - sent, |output| {
+            for slice in data {
+                let skip = sent.min(slice.len());
+                sent -= skip;
+                output.push_copy(&slice[skip..]);
+            }
+        })
+    }
+
+    /// As [`write_bytes`](Self::write_bytes), of several in one system call (`writev`).
+    pub fn write_several(&mut self, data: impl IntoIterator<Item = Bytes>) -> Written {
+        if !self.is_open {
+            return Written::Closed;
+        }
+        let may_send = self.output.is_empty();
+        let mut several = Output::default();
+        for bytes in data {
+            several.push(bytes);
+        }
+        if may_send {
+            self.send_from(&mut several);
+            if several.is_empty() {
+                return Written::Sent;
+            }
+        }
+        self.queue(several.waiting(), |output| output.append(several))
+    }
+
+    /// Has `send` send what it can of `length` bytes, and answers how much went.
+    #[inline]
+    fn send(&mut self, length: usize, send: impl FnOnce(&mut S) -> io::Result<usize>) -> usize {
+        match self.try_io(WRITE, |conn| send(&mut conn.stream)) {
+            Ok(sent) if sent == length => {
+                self.sent += sent as u64;
+                sent
+            }
+            Ok(sent) if sent > 0 => {
+                if short_io_proves::<Connection<S>>() {
+                    self.drained(WRITE);
+                }
+                self.sent += sent as u64;
+                sent
+            }
+            Ok(_) => self.cannot_send(ErrorKind::WriteZero.into()),
+            Err(error) => self.cannot_send(error),
+        }
+    }
+
+    #[cold]
+    fn cannot_send(&mut self, error: io::Error) -> usize {
+        if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
+            let draining = if self.receives() { DRAIN_READS_MAX } else { 0 };
+            self.end(Closed::Failed(error));
+            self.draining = draining;
+        }
+        0
+    }
+
+    fn send_from(&mut self, output: &mut Output) {
+        let sent = output.next(|slices, length| self.send(length, |stream| stream.write_vectored(slices)));
+        output.went(sent);
+    }
+
+    /// Has `length` bytes wait that `push` adds to the output.
+    #[cold]
+    fn queue(&mut self, length: usize, push: impl FnOnce(&mut Output)) -> Written {
+        if self.is_open {
+            let limits = self.options.limits();
+            let (high, most) = (limits.high, limits.output_max);
+            if self.output.waiting() + length > most {
+                let message = format!("more than {most} bytes of output would wait: the peer does not read");
+                self.end(Closed::Failed(io::Error::new(ErrorKind::QuotaExceeded, message)));
+            } else {
+                push(&mut self.output);
+                self.above_high |= self.output.waiting() > high;
+            }
+        }
+        self.changed();
+        match () {
+            () if !self.is_open => Written::Closed,
+            () if self.above_high => Written::AboveHigh,
+            () if self.output.is_empty() => Written::Sent,
+            () => Written::Queued,
+        }
+    }
+
+    /// Sends what waits, once.
+    fn flush(&mut self) {
+        if self.output.is_empty() {
+            return;
+        }
+        let mut output = mem::take(&mut self.output);
+        self.send_from(&mut output);
+        if self.end.is_some() {
+            return;
+        }
+        self.output = output;
+        if self.output.waiting() <= self.options.limits().low {
+            self.above_high = false;
+        }
+        if self.output.is_empty() && self.shutdown == Shutdown::Wanted {
+            self.shut_down();
+        }
+    }
+
+    // ---- ending
+
+    /// Closes the connection when all that was written has gone: no more is received, and no more
+    /// written. If that takes longer than
+    /// [`close_timeout`](ConnectionOptions::close_timeout), the rest is dropped.
+    pub fn close(&mut self) {
+        let timeout = self.options.limits().close;
+        self.close_within(timeout);
+    }
+
+    /// As [`close`](Self::close), with another limit of time.
+    pub fn close_within(&mut self, timeout: Duration) {
+        let _ = timeout;
+        self.is_open = false;
+        self.draining = 0;
+        self.closing = true;
+        self.changed();
+    }
+
+    /// Closes the connection and drops what waits.
+    pub fn abort(&mut self) {
+        self.end(Closed::Aborted);
+        self.changed();
+    }
+
+    /// Closes the connection, drops what waits, and has `error` be the reason.
+    pub fn fail(&mut self, error: io::Error) {
+        self.end(Closed::Failed(error));
+        self.changed();
+    }
+
+    /// Ends the own side when all that was written has gone: the peer reads an end of stream then.
+    /// Nothing more can be written; what the peer sends is received as before.
+    ///
+    /// If the stream [has no half-close](Stream::shutdown_write), the connection fails with
+    /// [`Unsupported`](ErrorKind::Unsupported).
+    pub fn shutdown_write(&mut self) {
+        if !self.is_open {
+            return;
+        }
+        self.is_open = false;
+        if self.output.is_empty() {
+            self.shut_down();
+        } else {
+            self.shutdown = Shutdown::Wanted;
+        }
+        self.changed();
+    }
+
+    fn shut_down(&mut self) {
+        self.shutdown = Shutdown::Done;
+        match self.stream.shutdown_write() {
+            Err(error) if error.kind() != ErrorKind::NotConnected => self.end(Closed::Failed(error)),
+            // What became of the peer, reading tells.
+            _ => {}
+        }
+    }
+
+    /// Has the protocol told that the program wants to end, see [`Protocol::stopping`].
+    pub fn ask_to_stop(&mut self) {
+        self.stopping = true;
+        self.changed();
+    }
+
+    // ---- receiving
+
+    /// Has nothing received any more, until [`resume_reading`](Self::resume_reading).
+    ///
+    /// What has arrived stays with the system, so that the peer is held up when that has no more room.
+    /// Of an end or a failure of the peer nothing is noticed meanwhile, unless by writing.
+    pub fn pause_reading(&mut self) {
+        self.reading_paused = true;
+        self.draining = 0;
+        self.changed();
+    }
+
+    /// Goes on receiving. Input that the protocol had left comes first, and also if nothing new
+    /// arrives.
+    pub fn resume_reading(&mut self) {
+        if mem::replace(&mut self.reading_paused, false) {
+            self.redeliver = true;
+            self.changed();
+        }
+    }
+
+    /// Whether reading is paused.
+    pub fn is_reading_paused(&self) -> bool {
+        self.reading_paused
+    }
+
+    // ---- changing
+
+    /// Has another protocol called from now on. Input that was not consumed is kept for it.
+    pub fn set_protocol<P>(&mut self, protocol: P)
+    where
+        P: Protocol<'cb, S> + 'cb,
+    {
+        self.set_callback(driver::callback(protocol));
+        self.replaced = self.driving;
+        self.is_new = true;
+        self.redeliver = true;
+        self.told_end = false;
+        self.told_above = false;
+        self.changed();
+    }
+
+    /// Changes its limits and time-outs.
+    pub fn set_options(&mut self, options: &ConnectionOptions) {
+        self.options = options.clone();
+        self.changed();
+    }
+
+    // ---- what the selector has to know
+
+    /// Something has changed that may concern the driver or the selector.
+    fn changed(&mut self) {
+        self.attention = true;
+        if !self.driving {
+            self.wait();
+        }
+    }
+
+    /// Has the selector wait for what may come next.
+    fn wait(&mut self) {
+        self.attention = self.has_news();
+        let wanted = if self.attention { READ | WRITE } else { self.wanted() };
+        if wanted != self.asked {
+            self.asked = wanted;
+            self.set_interest(wanted);
+        }
+    }
+
+    fn read_into(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        match self.try_io(READ, |conn| conn.stream.read(buffer)) {
+            Ok(count) => {
+                if count < buffer.len() && short_io_proves::<Connection<S>>() {
+                    self.drained(READ);
+                }
+                self.received += count as u64;
+                Some(count)
+            }
+            Err(error) => {
+                self.cannot_read(error);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn cannot_read(&mut self, error: io::Error) {
+        match error.kind() {
+            ErrorKind::Interrupted => {}
+            ErrorKind::WouldBlock => self.draining = 0,
+            _ => self.end(Closed::Failed(error)),
+        }
+    }
+}
+
+impl<S: event::Source> event::Source for Connection<S> {
+    fn register(&mut self, registry: &Registry, token: Token, interests: mio::Interest) -> io::Result<()> {
+        self.stream.register(registry, token, interests)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: mio::Interest) -> io::Result<()> {
+        self.stream.reregister(registry, token, interests)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.stream.deregister(registry)
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Connection<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("stream", &self.stream)
+            .field("input", &self.input.len())
+            .field("waiting", &self.output.waiting())
+            .field("is_open", &self.is_open)
+            .finish_non_exhaustive()
+    }
+}
