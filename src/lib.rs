@@ -52,6 +52,7 @@
 //! * [`Selector::call_later`] and its neighbours: calls at a given time. [`Selector::set_timeout`]: the
 //!   timeout of a source.
 //! * [`Selector::on_error`]: what becomes of a callback's `Err`.
+//! * `Selector::on_signal` and `stop_on_signals`, with the feature `signal`, on Unix.
 //! * [`net`]: sockets. `unix`, on Unix: pipes, and anything else that has a descriptor. A type of
 //!   one's own needs [`event::Source`].
 //! * [`DatagramProtocol`]: callbacks over a UDP or Unix datagram socket with an output queue.
@@ -79,6 +80,8 @@ mod timer;
 mod backoff;
 mod datagram;
 pub mod net;
+#[cfg(all(unix, feature = "signal"))]
+pub mod signal;
 #[cfg(unix)]
 pub mod unix;
 

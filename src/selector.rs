@@ -536,7 +536,8 @@ impl<'cb> Selector<'cb> {
     }
 
     /// Turns until [`stop`](Self::stop) is called or nothing is left that could ever be called: no
-    /// source, or only paused ones without a timeout; no timer, and no deferred call.
+    /// source, or only paused ones without a timeout; no timer, and no deferred call. Signals of
+    /// `on_signal` are no reason to go on.
     ///
     /// # Errors
     ///
@@ -558,7 +559,13 @@ impl<'cb> Selector<'cb> {
         }
     }
 
-    /// Whether nothing is left that could ever call anything.
+    /// Has a source be no reason for [`run`](Self::run) to go on.
+    #[cfg(all(unix, feature = "signal"))]
+    pub(crate) fn set_background(&self, key: impl Into<AnyKey>) {
+        self.slots.borrow_mut().set_background(key.into());
+    }
+
+    /// Whether nothing is left that could ever call anything, or only what is in the background.
     fn is_idle(&self) -> bool {
         self.slots.borrow().nothing_asked() && self.agenda.is_empty()
     }

@@ -51,6 +51,8 @@ pub(crate) struct Slot<B> {
     kind: Kind,
     /// Is on the list of those to re-arm.
     listed: bool,
+    /// Is not waited for when there is nothing else to wait for.
+    background: bool,
     notes: Notes,
 }
 
@@ -112,6 +114,11 @@ impl<B> Slot<B> {
         self.body.as_ref()
     }
 
+    /// Whether it is a reason to wait: it asks for something, and not only in passing.
+    fn is_asking(&self) -> bool {
+        !self.interest.is_none() && !self.background
+    }
+
     /// What it is ready for if it is always ready. There is never anything urgent about a file.
     fn always_ready(&self) -> Interest {
         self.interest.without(Interest::PRIORITY)
@@ -158,7 +165,7 @@ pub(crate) struct Slots<B> {
     to_rearm: VecDeque<u32>,
     /// Slots of kind `Always`.
     always: Vec<u32>,
-    /// How many slots ask for anything.
+    /// How many slots ask for anything, those in the background left out.
     asking: usize,
     /// Generations from this one on were given out since the present telling began.
     newcomers: u64,
@@ -194,6 +201,7 @@ impl<B> Slots<B> {
             ready: Interest::NONE,
             kind,
             listed: false,
+            background: false,
             notes: Notes::NONE,
         });
         self.asking += usize::from(!interest.is_none());
@@ -204,7 +212,7 @@ impl<B> Slots<B> {
     pub(crate) fn remove(&mut self, key: AnyKey) -> Option<B> {
         self.get(key)?;
         let slot = self.slab.remove(key.slot as usize);
-        self.asking -= usize::from(!slot.interest.is_none());
+        self.asking -= usize::from(slot.is_asking());
         if slot.kind == Kind::Always {
             self.always.retain(|&other| other != key.slot);
         }
@@ -228,7 +236,8 @@ impl<B> Slots<B> {
         self.slab.len()
     }
 
-    /// Whether no slot asks for anything: nothing will ever be reported.
+    /// Whether no slot asks for anything, but for those in the background: nothing will ever be
+    /// reported that is worth waiting for.
     pub(crate) fn nothing_asked(&self) -> bool {
         self.asking == 0
     }
@@ -372,10 +381,22 @@ impl<B> Slots<B> {
     }
 
     pub(crate) fn set_interest(&mut self, key: AnyKey, interest: Interest) {
+        self.change(key, |slot| slot.interest = interest);
+    }
+
+    /// Has a slot not count among those that are waited for.
+    #[cfg(all(unix, feature = "signal"))]
+    pub(crate) fn set_background(&mut self, key: AnyKey) {
+        self.change(key, |slot| slot.background = true);
+    }
+
+    fn change(&mut self, key: AnyKey, change: impl FnOnce(&mut Slot<B>)) {
         let Some(slot) = self.get_mut(key) else { return };
-        let before = mem::replace(&mut slot.interest, interest);
-        self.asking += usize::from(!interest.is_none());
-        self.asking -= usize::from(!before.is_none());
+        let before = slot.is_asking();
+        change(slot);
+        let after = slot.is_asking();
+        self.asking += usize::from(after);
+        self.asking -= usize::from(before);
     }
 
     /// The system was asked for `armed`, and so has looked anew: what was reported before says
@@ -549,7 +570,7 @@ impl<B> Slots<B> {
         let mut asking = 0;
         for (index, slot) in &self.slab {
             let key = key_at(index as u32, slot);
-            asking += usize::from(!slot.interest.is_none());
+            asking += usize::from(slot.is_asking());
             assert_eq!(slot.interest, slot.interest.asked(), "{key} asks for what cannot be asked for");
             assert_eq!(slot.kind == Kind::Always, always[index], "{key}: kind and list of the always ready differ");
             assert!(slot.kind != Kind::Always || slot.armed.is_none(), "{key} is armed, and cannot be");
@@ -710,6 +731,25 @@ mod tests {
         slots.set_interest(paused, PRIORITY);
         assert!(!slots.nothing_asked());
         slots.remove(paused);
+        assert!(slots.nothing_asked());
+        verify(&slots);
+    }
+
+    #[test]
+    #[cfg(all(unix, feature = "signal"))]
+    fn slots_in_the_background_are_not_counted() {
+        let mut slots = Slots::new();
+        let key = occupy(&mut slots, Kind::Level, READ, 1);
+        slots.set_background(key);
+        assert!(slots.nothing_asked());
+        slots.set_interest(key, NONE);
+        slots.set_interest(key, READ);
+        assert!(slots.nothing_asked());
+        let other = occupy(&mut slots, Kind::Level, READ, 2);
+        assert!(!slots.nothing_asked());
+        slots.remove(key);
+        assert!(!slots.nothing_asked());
+        slots.remove(other);
         assert!(slots.nothing_asked());
         verify(&slots);
     }

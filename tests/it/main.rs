@@ -11,6 +11,8 @@ mod select;
 mod timeouts;
 mod timers;
 
+mod signals;
+
 mod errors;
 mod model;
 mod reentrancy;
