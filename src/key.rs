@@ -31,7 +31,7 @@ pub struct AnyKey {
 }
 
 impl AnyKey {
-    /// Stands for all timers and deferred calls that are due, in the answer of
+    /// Stands for all timers and calls, deferred or posted, that are due, in the answer of
     /// [`Selector::select`](crate::Selector::select): [`call`](crate::Selector::call) calls them. No
     /// source has it.
     // As a slot, it is one more than there can be.

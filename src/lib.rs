@@ -41,6 +41,7 @@
 //! | [`Source`] | what a callback is given: its source, and the way to the selector |
 //! | [`Key`], [`AnyKey`] | a handle to a registered source, `Copy`, with and without its type. It never comes to mean another |
 //! | [`Timer`] | a handle to a scheduled call, `Copy` |
+//! | [`Remote`] | the one handle that other threads may have: it calls on the loop, wakes and stops it |
 //! | [`Interest`] | what a source asks for, [`READ`], [`WRITE`], [`PRIORITY`] or nothing, and what it is told |
 //!
 //! # Where to read on
@@ -74,6 +75,7 @@ mod selector;
 
 mod interest;
 mod key;
+mod remote;
 mod source;
 mod timer;
 
@@ -90,6 +92,7 @@ mod protocol;
 
 mod error;
 mod generations;
+mod mail;
 mod marks;
 mod readiness;
 mod registered;
@@ -105,6 +108,7 @@ pub use interest::{Interest, PRIORITY, READ, Trigger, WRITE};
 pub use key::{AnyKey, Key};
 pub use protocol::{Closed, Protocol, Timeout};
 pub use registered::Outcome;
+pub use remote::{Refused, Remote};
 pub use selector::Selector;
 pub use source::Source;
 pub use timer::Timer;

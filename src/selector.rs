@@ -9,6 +9,7 @@
 mod agenda;
 mod batch;
 mod holder;
+mod mailbox;
 mod turn;
 
 use crate::error::{RegisterError, SourceError, Unavailable};
@@ -19,6 +20,7 @@ use crate::slots::{Kind, Slots};
 use crate::source::{Source, short_io_proves};
 use agenda::Agenda;
 use holder::{Holder, IN_HAND};
+use mailbox::Mailbox;
 use mio::{Events, Poll, event};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -78,15 +80,17 @@ const OF_ITS_TYPE: &str = "a typed key is only given out for a source of that ty
 /// # One turn
 ///
 /// 1. Find how long to wait: until the next timer is due, or not at all if something is always ready or
-///    a call was deferred.
+///    a call was deferred or posted.
 /// 2. Ask the system again about every source that may still be ready.
 /// 3. Wait, then read the clock, once.
 /// 4. Call the callback of each source that is ready or whose timeout is over, once.
 /// 5. Call the timers that are due, in the order of their times.
-/// 6. Call what was deferred, in order.
+/// 6. Call what was deferred, in order, and then what other threads have posted by a
+///    [`Remote`](crate::Remote), in order.
 ///
 /// A turn's work is bounded. A source that always has more to read gets its next call in the next
-/// turn, after everybody else had theirs. And what is scheduled in a turn is called in a later one.
+/// turn, after everybody else had theirs. And what is scheduled in a turn is called in a later one,
+/// as is what is posted after its last step began.
 ///
 /// # From inside a callback
 ///
@@ -106,6 +110,8 @@ const OF_ITS_TYPE: &str = "a typed key is only given out for a source of that ty
 /// callback that panics loses its source: it is unregistered and dropped, the selector stays whole,
 /// and the panic goes on out of `run`, which may be called again.
 pub struct Selector<'cb> {
+    /// The first to be dropped: from then on other threads are refused.
+    mailbox: Mailbox,
     slots: RefCell<Slots<Body<'cb>>>,
     poll: RefCell<Poll>,
     /// The buffer for events; out while they are being told.
@@ -134,6 +140,7 @@ impl<'cb> Selector<'cb> {
     /// Those of the system: usually, too many descriptors are open.
     pub fn new() -> io::Result<Self> {
         Ok(Selector {
+            mailbox: Mailbox::new(),
             slots: RefCell::new(Slots::new()),
             poll: RefCell::new(Poll::new()?),
             events: Cell::new(None),
@@ -466,14 +473,15 @@ impl<'cb> Selector<'cb> {
     ///
     /// Every ready source is in the answer, however many, once, with all it is ready for. Asked
     /// again without any I/O in between, it answers the same; only a timeout that was told counts anew.
-    /// If timers or deferred calls are due, [`AnyKey::DUE`] is in the answer, behind the sources, and
-    /// `call` calls them all.
+    /// If timers or deferred calls are due, or calls were posted, [`AnyKey::DUE`] is in the answer,
+    /// behind the sources, and `call` calls them all.
     ///
     /// `None` waits as long as it takes (for ever, if nothing is registered), zero does not wait,
     /// and anything else waits at least that long, or until something is ready: on epoll, to the
     /// millisecond above. A signal is not noticed. The wait ends early, with an empty answer, if a
     /// source was lost in preparing it (see [`on_error`](Self::on_error)) or [`stop`](Self::stop)
-    /// was called.
+    /// was called, or another thread called [`Remote::stop`](crate::Remote::stop) or
+    /// [`wake`](crate::Remote::wake).
     ///
     /// # Errors
     ///
@@ -488,7 +496,7 @@ impl<'cb> Selector<'cb> {
     /// `key.data(key.fileobj, mask)`.
     ///
     /// With [`AnyKey::DUE`], it calls the timers and deferred calls that were due when `select`
-    /// returned.
+    /// returned, and the calls that were posted until now.
     ///
     /// Like [`run`](Self::run), it passes over a source that is gone since it was reported, or that
     /// does not ask for any of `ready` any more, so a loop over the answer of
@@ -502,7 +510,7 @@ impl<'cb> Selector<'cb> {
         let key = key.into();
         if key == AnyKey::DUE {
             let _busy = Busy::nested(self);
-            return Ok(self.call_due() > 0);
+            return Ok(self.call_due() + self.call_posted() > 0);
         }
         let asked = match self.slots.borrow().get(key) {
             Some(slot) => ready.masked(slot.interest()),
@@ -536,8 +544,10 @@ impl<'cb> Selector<'cb> {
     }
 
     /// Turns until [`stop`](Self::stop) is called or nothing is left that could ever be called: no
-    /// source, or only paused ones without a timeout; no timer, and no deferred call. Signals of
-    /// `on_signal` are no reason to go on.
+    /// source, or only paused ones without a timeout; no timer, and no deferred or posted call; and no
+    /// [`Remote`](crate::Remote) that might post one. Signals of `on_signal` are no reason to go on.
+    ///
+    /// When it returns because it was stopped, all calls that were posted until then have been called.
     ///
     /// # Errors
     ///
@@ -552,7 +562,11 @@ impl<'cb> Selector<'cb> {
     pub fn run(&self) -> io::Result<()> {
         let _busy = Busy::outermost(self)?;
         loop {
-            if self.stopping.take() || self.is_idle() {
+            self.heed_signals();
+            if self.stopping.get() || self.is_idle() {
+                // What is accepted after this is for the next time.
+                self.call_posted();
+                self.stopping.set(false);
                 return Ok(());
             }
             self.turn_once(self.prepare(None))?;
@@ -567,7 +581,7 @@ impl<'cb> Selector<'cb> {
 
     /// Whether nothing is left that could ever call anything, or only what is in the background.
     fn is_idle(&self) -> bool {
-        self.slots.borrow().nothing_asked() && self.agenda.is_empty()
+        self.slots.borrow().nothing_asked() && self.agenda.is_empty() && self.mailbox.is_abandoned()
     }
 
     /// Has [`run`](Self::run) return when the present turn ends; without one going on, the next

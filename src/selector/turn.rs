@@ -49,7 +49,7 @@ impl<'cb> Selector<'cb> {
         loop {
             let limit = self.prepare(left);
             let told = once(limit)?;
-            if is_something(&told) || matches!(limit, Limit::AtOnce) {
+            if self.heed_signals() || is_something(&told) || matches!(limit, Limit::AtOnce) {
                 return Ok(told);
             }
             if let (Some(timeout), Some(started)) = (timeout, started) {
@@ -80,6 +80,7 @@ impl<'cb> Selector<'cb> {
         if has_agenda {
             called += self.call_due();
         }
+        called += self.call_posted();
         #[cfg(debug_assertions)]
         self.verify();
         Ok(called)
@@ -95,7 +96,7 @@ impl<'cb> Selector<'cb> {
         }
         self.take_down(batch)?;
         let mut reported = self.slots.borrow_mut().drain_ready();
-        if has_agenda && self.agenda.has_due() {
+        if has_agenda && self.agenda.has_due() || self.mailbox.has_calls() {
             reported.push((AnyKey::DUE, Interest::NONE));
         }
         Ok(reported)
@@ -118,7 +119,8 @@ impl<'cb> Selector<'cb> {
     /// Asks the system about all that may still be ready, and tells how long there is to wait.
     #[inline]
     pub(super) fn prepare(&self, timeout: Option<Duration>) -> Limit {
-        let nothing_to_do = self.slots.borrow().has_nothing_to_do() && self.agenda.is_empty();
+        let nothing_to_do =
+            self.slots.borrow().has_nothing_to_do() && self.agenda.is_empty() && !self.mailbox.has_mail();
         if nothing_to_do && !self.stopping.get() { Limit::Timeout(timeout) } else { self.prepare_something(timeout) }
     }
 
@@ -128,6 +130,8 @@ impl<'cb> Selector<'cb> {
         let lost = self.rearm_unsettled();
         if untold || lost || self.slots.borrow().has_always_ready() || self.stopping.get() {
             Limit::AtOnce
+        } else if self.mailbox.has_mail() {
+            Limit::Timeout(Some(Duration::ZERO))
         } else {
             Limit::Timeout(self.agenda.limit(timeout))
         }

@@ -7,6 +7,7 @@ mod registry;
 
 mod edge;
 mod level;
+mod remote;
 mod select;
 mod timeouts;
 mod timers;
