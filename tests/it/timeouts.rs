@@ -40,6 +40,7 @@ fn silent_source_is_told_when_its_timeout_is_over_and_again_after_as_long() -> i
 
 #[test]
 fn source_that_is_called_has_its_timeout_put_off() -> io::Result<()> {
+    const LENGTH: Duration = Duration::from_millis(60);
     let told = Told::default();
     let sel = Selector::new()?;
     let (near, mut far) = tcp_pair()?;
@@ -48,34 +49,44 @@ fn source_that_is_called_has_its_timeout_put_off() -> io::Result<()> {
         if ready.is_readable() { near.read(&mut [0; 9]).map(drop) } else { Ok(()) }
     })?;
     let set = Instant::now();
-    sel.set_timeout(key, Some(30 * MS))?;
-    // Until later than the timeout would have been over.
+    sel.set_timeout(key, Some(LENGTH))?;
     let mut last = set;
-    while set.elapsed() < 40 * MS {
+    // Until later than the timeout would have been over.
+    while set.elapsed() < LENGTH + LENGTH / 2 {
+        let before = Instant::now();
         far.write_all(b"x")?;
-        last = Instant::now();
         assert_eq!(sel.turn(Some(LONG))?, 1);
-        if told.borrow().iter().any(|ready| ready.is_timeout()) {
-            // This thread was kept from running for as long as that: nothing to be learnt.
-            return Ok(());
-        }
+        let ready = told.borrow().last().copied().unwrap_or_default();
+        assert!(!ready.is_timeout() || last.elapsed() >= LENGTH, "it counts from the last call");
+        last = before;
     }
+    told.borrow_mut().clear();
     assert_eq!(sel.turn(Some(LONG))?, 1);
-    assert!(last.elapsed() >= 30 * MS, "it counts from the last call");
-    assert!(told.borrow().last().is_some_and(|ready| ready.is_timeout()));
+    assert!(last.elapsed() >= LENGTH, "it counts from the last call");
+    assert!(only_timeouts(&told));
     Ok(())
 }
 
 #[test]
 fn source_that_is_lent_has_its_timeout_not_put_off() -> io::Result<()> {
     let told = Told::default();
+    let told = &told;
     let sel = Selector::new()?;
     let (near, _far) = tcp_pair()?;
-    let key = sel.register(near, READ, noted(&told))?;
-    sel.set_timeout(key, Some(Duration::ZERO))?;
-    sel.with(key, |_| {})?;
-    assert_eq!(sel.turn(NOW)?, 1);
-    assert!(only_timeouts(&told));
+    let silent = sel.register(near, READ, |near, ready| {
+        told.borrow_mut().push(ready);
+        near.selector().stop();
+    })?;
+    sel.set_timeout(silent, Some(20 * MS))?;
+    // Another, called in each turn, lends it each time.
+    let begun = Instant::now();
+    let (near, _other_far) = tcp_pair()?;
+    sel.register(near, WRITE, move |near, _| -> io::Result<()> {
+        assert!(begun.elapsed() < LONG, "the timeout is put off for ever");
+        near.selector().with(silent, |_| {})
+    })?;
+    in_time(|| sel.run())?;
+    assert!(only_timeouts(told) && told.borrow().len() == 1);
     Ok(())
 }
 
@@ -218,23 +229,26 @@ fn source_removed_in_the_turn_of_its_timeout_is_not_called() -> io::Result<()> {
 }
 
 #[test]
-fn source_sets_its_own_timeout() -> io::Result<()> {
+fn source_sets_its_own_timeout_which_counts_from_then() -> io::Result<()> {
     let told = Told::default();
+    let set = Cell::new(None::<Instant>);
     let sel = Selector::new()?;
     let (near, _far) = ready_pair()?;
     sel.register(near, READ, |near, ready| -> io::Result<()> {
         told.borrow_mut().push(ready);
         if ready.is_timeout() {
+            assert!(set.get().is_some_and(|set| set.elapsed() >= 20 * MS), "it counts from when it was set");
             near.unregister();
         } else {
-            near.set_timeout(Some(5 * MS));
+            // Much later than the turn began.
+            std::thread::sleep(40 * MS);
+            set.set(Some(Instant::now()));
+            near.set_timeout(Some(20 * MS));
             near.read_exact(&mut [0])?;
         }
         Ok(())
     })?;
-    let begun = Instant::now();
     in_time(|| sel.run())?;
-    assert!(begun.elapsed() >= 5 * MS);
     assert_eq!(told.borrow().len(), 2);
     Ok(())
 }
@@ -255,6 +269,8 @@ fn error_returned_for_a_timeout_costs_the_source() -> io::Result<()> {
 
 #[test]
 fn timeout_that_a_panic_kept_from_being_told_is_told_in_the_next_turn() -> io::Result<()> {
+    // Longer than it takes to print where the panic was.
+    const LENGTH: Duration = Duration::from_millis(500);
     let calls = Cell::new(0);
     let calls = &calls;
     let sel = Selector::new()?;
@@ -270,13 +286,11 @@ fn timeout_that_a_panic_kept_from_being_told_is_told_in_the_next_turn() -> io::R
                 panic!("as it should");
             }
         })?;
-        sel.set_timeout(key, Some(50 * MS))?;
+        sel.set_timeout(key, Some(LENGTH))?;
     }
-    let panicked = catch_unwind(AssertUnwindSafe(|| {
-        std::thread::sleep(60 * MS);
-        sel.turn(NOW)
-    }));
-    assert!(panicked.is_err() && calls.get() == 1);
+    std::thread::sleep(LENGTH + MS);
+    assert!(catch_unwind(AssertUnwindSafe(|| sel.turn(NOW))).is_err());
+    assert_eq!(calls.get(), 1);
     assert_eq!(sel.turn(NOW)?, 1, "it does not have to wait once more");
     assert_eq!(sel.len(), 1);
     Ok(())
