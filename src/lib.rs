@@ -58,6 +58,7 @@
 //!   one's own needs [`event::Source`].
 //! * [`DatagramProtocol`]: callbacks over a UDP or Unix datagram socket with an output queue.
 //! * [`Backoff`]: how long to wait before trying again.
+//! * [`codec`]: lines, delimiters, prefixed lengths; frames in a stream of bytes, without I/O.
 //! * The README has a table from Python's `selectors` to this, method by method; `ARCHITECTURE.md`
 //!   tells how it works, and why so.
 //!
@@ -81,6 +82,7 @@ mod timer;
 
 mod backoff;
 mod datagram;
+pub mod codec;
 pub mod net;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;
