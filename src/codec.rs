@@ -27,6 +27,30 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! A protocol asks its input for frames, see [`Input::decode`](crate::Input::decode):
+//!
+//! ```
+//! use selkie::{Connection, Input, Protocol, Source, codec::Lines};
+//! use std::io;
+//!
+//! struct Shout {
+//!     lines: Lines,
+//! }
+//!
+//! impl Protocol<'_> for Shout {
+//!     fn received(&mut self, conn: &mut Source<Connection>, input: &mut Input) -> io::Result<()> {
+//!         while let Some(line) = input.decode(&mut self.lines)? {
+//!             conn.write(&[&line.to_ascii_uppercase(), &b"!\n"[..]].concat());
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//! ```
+//!
+//! The maximum of a decoder has to be smaller than the
+//! [`input_max`](crate::ConnectionOptions::input_max) of its connection, which has to hold a whole
+//! frame and what goes round it.
+//!
 //! # What holds for all of them
 //!
 //! * In whatever pieces the bytes arrive, the frames and the errors are the same.

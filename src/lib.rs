@@ -82,13 +82,13 @@ mod timer;
 
 mod backoff;
 mod datagram;
-pub mod codec;
 pub mod net;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;
 #[cfg(unix)]
 pub mod unix;
 
+pub mod codec;
 mod connection;
 mod protocol;
 

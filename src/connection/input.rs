@@ -1,6 +1,8 @@
 //! What was received and not consumed yet, as a protocol sees it.
 
+use crate::codec::Decoder;
 use bytes::{Buf, Bytes};
+use std::io;
 use std::ops::Deref;
 
 /// What has arrived and was not consumed yet: a slice of bytes, by `Deref`, whose front can be
@@ -24,6 +26,27 @@ impl<'a> Input<'a> {
     /// An input that holds `bytes`: for trying a protocol or a parser without a connection.
     pub fn new(bytes: &'a [u8]) -> Self {
         Input { bytes }
+    }
+
+    /// Consumes the first frame, if `decoder` finds it complete.
+    ///
+    /// ```
+    /// # use selkie::{Input, codec::Lines};
+    /// # let mut lines = Lines::new(512);
+    /// let mut input = Input::new(b"one\ntwo\nthr");
+    /// while let Some(line) = input.decode(&mut lines)? {
+    ///     assert_eq!(line.len(), 3);
+    /// }
+    /// assert_eq!(&*input, b"thr"); // comes again, with more
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the decoder; for the ones of [`codec`](crate::codec), `InvalidData`.
+    #[inline]
+    pub fn decode<D: Decoder>(&mut self, decoder: &mut D) -> io::Result<Option<D::Frame<'a>>> {
+        decoder.decode(&mut self.bytes)
     }
 
     /// Consumes the first `count` bytes, and answers them. They are good until `received` returns.
