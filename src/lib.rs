@@ -56,6 +56,7 @@
 //! * `Selector::on_signal` and `stop_on_signals`, with the feature `signal`, on Unix.
 //! * [`net`]: sockets. `unix`, on Unix: pipes, and anything else that has a descriptor. A type of
 //!   one's own needs [`event::Source`].
+//! * [`Connect`]: connecting, with a time limit, several addresses, and several rounds.
 //! * [`DatagramProtocol`]: callbacks over a UDP or Unix datagram socket with an output queue.
 //! * [`Backoff`]: how long to wait before trying again.
 //! * [`codec`]: lines, delimiters, prefixed lengths; frames in a stream of bytes, without I/O.
@@ -81,6 +82,7 @@ mod source;
 mod timer;
 
 mod backoff;
+mod connect;
 mod datagram;
 pub mod net;
 #[cfg(all(unix, feature = "signal"))]
@@ -103,6 +105,7 @@ mod slots;
 mod timeouts;
 
 pub use backoff::Backoff;
+pub use connect::{Connect, ConnectAttempt, ConnectError, Connecting, Dial};
 pub use connection::{Connection, ConnectionOptions, Input, Stream, Written};
 pub use datagram::{DatagramProtocol, DatagramSocket, Datagrams};
 pub use error::{RegisterError, SourceError};

@@ -18,6 +18,7 @@ mod errors;
 mod model;
 mod reentrancy;
 
+mod connect;
 mod connection;
 mod datagram;
 

@@ -270,3 +270,18 @@ fn by_itself(name: &str) -> io::Result<Option<std::process::Output>> {
     let mut program = std::process::Command::new(std::env::current_exe()?);
     program.args(["--exact", name, "--nocapture"]).env(MARK, "yes").output().map(Some)
 }
+
+/// Opens files until the process may open no more; they close when they are dropped. For a test that
+/// is [`alone`].
+#[cfg(unix)]
+pub(crate) fn use_up_descriptors() -> io::Result<Vec<std::fs::File>> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    // A small limit, so that it is soon reached.
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum })?;
+    let mut files = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    Ok(files)
+}
