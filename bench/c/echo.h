@@ -1,24 +1,13 @@
 /* What the servers in C have in common: a server that sends back what it is sent. For each client
  * it does one read of up to READ_MAX bytes into a buffer that all share, then a write. What a write
  * leaves over is kept, and nothing more is read until it is out. */
-#define _GNU_SOURCE
-#include <errno.h>
+#include "common.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum { READ_MAX = 4096 };
-
-static inline void fail(const char *what)
-{
-    perror(what);
-    exit(1);
-}
 
 /* Says on which port we listen, and as which process. */
 static inline void announce(int listener)

@@ -12,9 +12,7 @@ static void admit(int epoll, int listener)
     int socket = accept_one(listener);
     if (socket < 0)
         return;
-    struct client *client = calloc(1, sizeof *client);
-    if (!client)
-        fail("calloc");
+    struct client *client = allocate(1, sizeof *client);
     client->socket = socket;
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = client };
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, socket, &event) < 0)

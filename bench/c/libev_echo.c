@@ -31,9 +31,7 @@ static void admit(struct ev_loop *loop, ev_io *listener, int events)
     (void)events;
     if (socket < 0)
         return;
-    struct client *client = calloc(1, sizeof *client);
-    if (!client)
-        fail("calloc");
+    struct client *client = allocate(1, sizeof *client);
     ev_io_init(&client->watcher, ready, socket, EV_READ);
     ev_io_start(loop, &client->watcher);
 }

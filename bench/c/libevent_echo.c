@@ -34,9 +34,7 @@ static void admit(evutil_socket_t listener, short what, void *base)
     (void)what;
     if (socket < 0)
         return;
-    struct client *client = calloc(1, sizeof *client);
-    if (!client)
-        fail("calloc");
+    struct client *client = allocate(1, sizeof *client);
     event_assign(&client->event, base, socket, EV_READ | EV_PERSIST, ready, client);
     event_add(&client->event, NULL);
 }

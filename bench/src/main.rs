@@ -21,12 +21,14 @@ mod run;
 mod plan;
 mod suite;
 
+mod budget;
 mod figures;
 mod report;
 
 mod child;
 mod load;
 mod machine;
+mod watch;
 
 mod peer;
 mod program;

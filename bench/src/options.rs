@@ -13,6 +13,7 @@ usage: cargo run --release -p bench -- [OPTIONS]
     --peers NAMES   only these beside selkie, separated by commas
     --quick         fewer rounds, shorter and smaller: to see whether it works
     --out FOLDER    where to write the results (target/bench)
+    --budget FILE   fail if selkie costs more than the file allows
     --list          name the suites and the peers
     --help          this";
 
@@ -21,6 +22,7 @@ pub struct Options {
     pub peers: Vec<Peer>,
     pub quick: bool,
     pub out: PathBuf,
+    pub budget: Option<PathBuf>,
     pub wish: Wish,
 }
 
@@ -38,6 +40,7 @@ impl Options {
             peers: Peer::ALL.to_vec(),
             quick: false,
             out: PathBuf::from("target/bench"),
+            budget: None,
             wish: Wish::Measure,
         };
         while let Some(arg) = parser.next()? {
@@ -46,6 +49,7 @@ impl Options {
                 Arg::Long("peers") => options.peers = peers(&parser.value()?.string()?)?,
                 Arg::Long("quick") => options.quick = true,
                 Arg::Long("out") => options.out = parser.value()?.into(),
+                Arg::Long("budget") => options.budget = Some(parser.value()?.into()),
                 Arg::Long("list") => options.wish = Wish::List,
                 Arg::Long("help") | Arg::Short('h') => options.wish = Wish::Help,
                 other => return Err(other.unexpected().into()),

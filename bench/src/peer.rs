@@ -9,6 +9,7 @@ mod tokio;
 
 use crate::Result;
 use crate::child::{self, PROGRAM, Place, output};
+use crate::program::ring;
 use std::env::{self, Args};
 use std::fmt;
 use std::iter::Skip;
@@ -36,6 +37,10 @@ pub enum Peer {
 pub enum Program {
     /// Sends back what it is sent, by reading and writing.
     Echo,
+    /// Passes tokens on in a ring of sources.
+    Ring,
+    /// Starts, cancels and fires timers.
+    Timers,
 }
 
 impl Peer {
@@ -77,11 +82,13 @@ impl fmt::Display for Peer {
 }
 
 impl Program {
-    const ALL: [Program; 1] = [Program::Echo];
+    const ALL: [Program; 3] = [Program::Echo, Program::Ring, Program::Timers];
 
     pub fn name(self) -> &'static str {
         match self {
             Program::Echo => "echo",
+            Program::Ring => "ring",
+            Program::Timers => "timers",
         }
     }
 
@@ -121,7 +128,7 @@ impl Executable {
 pub struct Peers {
     found: Vec<(Peer, Program, Executable)>,
     /// The others, and why they are not.
-    pub missing: Vec<(Peer, String)>,
+    pub missing: Vec<String>,
 }
 
 impl Peers {
@@ -133,7 +140,7 @@ impl Peers {
                 None => peers.add_rust(peer)?,
                 Some(library) => match c::compiler(&library)? {
                     Ok(compiler) => peers.add_c(peer, &compiler)?,
-                    Err(why) => peers.missing.push((peer, why)),
+                    Err(why) => peers.missing.push(format!("{peer}: {why}")),
                 },
             }
         }
@@ -203,6 +210,14 @@ fn function(peer: Peer, program: Program) -> Option<Function> {
         (Peer::Calloop, Program::Echo) => calloop::echo::run,
         (Peer::Polling, Program::Echo) => polling::echo::run,
         (Peer::Tokio, Program::Echo) => tokio::echo::run,
+        (Peer::Selkie, Program::Ring) => ring::run::<selkie::ring::Selkie>,
+        (Peer::Mio, Program::Ring) => ring::run::<mio::ring::Mio>,
+        (Peer::Calloop, Program::Ring) => ring::run::<calloop::ring::Calloop>,
+        (Peer::Polling, Program::Ring) => ring::run::<polling::ring::Polling>,
+        (Peer::Tokio, Program::Ring) => ring::run::<tokio::ring::Tokio>,
+        (Peer::Selkie, Program::Timers) => selkie::timers::run,
+        (Peer::Calloop, Program::Timers) => calloop::timers::run,
+        (Peer::Tokio, Program::Timers) => tokio::timers::run,
         _ => return None,
     })
 }

@@ -1,3 +1,6 @@
 //! What the programs do that are measured, as far as it is the same whichever loop they stand on.
 
+pub mod clock;
 pub mod echo;
+pub mod ring;
+pub mod timers;

@@ -6,7 +6,6 @@ mod table;
 use crate::Result;
 use crate::figures::Run;
 use crate::machine;
-use crate::peer::Peer;
 use crate::plan::Case;
 use serde::Serialize;
 use std::fs;
@@ -21,8 +20,8 @@ pub struct Report {
     pub cases: Vec<Heading>,
     pub runs: Vec<Run>,
     pub failures: Vec<String>,
-    /// Peers that are not here, and why.
-    pub missing: Vec<(&'static str, String)>,
+    /// Peers and tools that are not here, and why.
+    pub missing: Vec<String>,
 }
 
 /// A case, as far as a report needs it.
@@ -38,7 +37,7 @@ pub struct Heading {
 impl Report {
     pub fn new(
         versions: Vec<String>,
-        missing: Vec<(Peer, String)>,
+        missing: Vec<String>,
         cases: &[Case],
         runs: Vec<Run>,
         failures: Vec<String>,
@@ -57,7 +56,7 @@ impl Report {
             cases: cases.iter().map(heading).collect(),
             runs,
             failures,
-            missing: missing.into_iter().map(|(peer, why)| (peer.name(), why)).collect(),
+            missing,
         })
     }
 

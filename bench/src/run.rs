@@ -1,14 +1,17 @@
 //! The run from beginning to end: what is asked for, the steps, the results.
 
 use crate::Result;
+use crate::budget::{self, Budget, Verdict};
 use crate::figures::Run;
 use crate::options::{Options, USAGE, Wish};
 use crate::peer::{Peer, Peers};
 use crate::plan::{Case, steps};
 use crate::report::{self, Report};
 use crate::suite::{self, Setting};
+use crate::watch;
 use indicatif::{ProgressBar, ProgressStyle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs;
 use std::rc::Rc;
 
 pub fn run() -> Result<()> {
@@ -27,17 +30,33 @@ pub fn run() -> Result<()> {
 fn measure(options: &Options) -> Result<()> {
     allow_many_descriptors()?;
     let peers = Peers::find(&options.peers)?;
-    let missing = peers.missing.clone();
+    let mut missing = peers.missing.clone();
+    missing.extend(watch::missing());
     let versions = peers.versions()?;
     let setting = Rc::new(Setting::new(peers, options.quick)?);
     let cases: Vec<Case> = options.suites.iter().flat_map(|name| suite::cases(name, &setting)).collect();
     let (runs, failures) = run_all(&cases);
     let report = Report::new(versions, missing, &cases, runs, failures)?;
     report::write(&report, &options.out)?;
-    match report.failures.len() {
-        0 => Ok(()),
-        some => Err(format!("{some} runs failed: the report says which").into()),
+    if !report.failures.is_empty() {
+        return Err(format!("{} runs failed: the report says which", report.failures.len()).into());
     }
+    match &options.budget {
+        Some(file) => keep_to(&budget::read(&fs::read_to_string(file)?)?, &report.runs),
+        None => Ok(()),
+    }
+}
+
+fn keep_to(budget: &Budget, runs: &[Run]) -> Result<()> {
+    let Verdict { exceeded, loose } = budget::compare(budget, runs);
+    for loose in loose {
+        println!("the budget could be lower: {loose}");
+    }
+    if exceeded.is_empty() {
+        println!("within the budget");
+        return Ok(());
+    }
+    Err(format!("over the budget:\n{}", exceeded.join("\n")).into())
 }
 
 /// Does all there is to do. What fails is told and does not keep the others from running.

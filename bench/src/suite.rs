@@ -1,6 +1,11 @@
 //! The suites: what is compared, and how it is measured.
 
+mod churn;
+mod counts;
 mod echo;
+mod memory;
+mod ring;
+mod timers;
 
 use crate::Result;
 use crate::child::Place;
@@ -10,7 +15,7 @@ use crate::plan::Case;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub const NAMES: [&str; 1] = ["echo"];
+pub const NAMES: [&str; 6] = ["echo", "counts", "ring", "memory", "timers", "churn"];
 
 /// What all suites have to go by.
 pub struct Setting {
@@ -47,10 +52,11 @@ impl Setting {
         Duration::from_millis(if self.quick { 50 } else { 400 })
     }
 
-    /// The one to compare with: nothing but the system, or what comes nearest to it.
+    /// The one to compare with: nothing but the system, or what comes nearest to it; where these
+    /// have nothing to compare, the fastest.
     fn baseline(&self, program: Program) -> Option<Peer> {
         let peers = self.peers.with(program);
-        [Peer::Epoll, Peer::Mio, Peer::Selkie].into_iter().find(|peer| peers.contains(peer))
+        [Peer::Epoll, Peer::Mio, Peer::Libev, Peer::Libuv, Peer::Selkie].into_iter().find(|peer| peers.contains(peer))
     }
 }
 
@@ -58,6 +64,11 @@ impl Setting {
 pub fn cases(name: &str, setting: &Rc<Setting>) -> Vec<Case> {
     match name {
         "echo" => echo::cases(setting),
+        "counts" => counts::cases(setting),
+        "ring" => ring::cases(setting),
+        "timers" => timers::cases(setting),
+        "churn" => churn::cases(setting),
+        "memory" => memory::cases(setting),
         _ => Vec::new(),
     }
 }

@@ -1,3 +1,4 @@
 //! mio, without anything above it: edge-triggered, a slab of states, a `match`.
 
 pub mod echo;
+pub mod ring;

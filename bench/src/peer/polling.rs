@@ -1,3 +1,4 @@
 //! polling, level-triggered: a slab of states.
 
 pub mod echo;
+pub mod ring;

@@ -1,3 +1,5 @@
 //! tokio on one thread: a task for each thing that waits.
 
 pub mod echo;
+pub mod ring;
+pub mod timers;

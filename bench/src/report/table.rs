@@ -20,8 +20,8 @@ pub fn text(report: &Report) -> String {
 fn head(report: &Report) -> String {
     let mut head =
         format!("Measured on {}: {}.\n\nWith {}.\n", report.date, report.machine, report.versions.join(", "));
-    for (peer, why) in &report.missing {
-        let _ = write!(head, "\nWithout {peer}: {why}.\n");
+    for missing in &report.missing {
+        let _ = write!(head, "\nWithout {missing}.\n");
     }
     for failure in &report.failures {
         let _ = write!(head, "\nFailed: {failure}.\n");

@@ -1,0 +1,30 @@
+//! Clients that connect, have one request answered, and close.
+
+use super::Setting;
+use crate::child::{self, Place, Server};
+use crate::load::{Load, Until};
+use crate::peer::Program;
+use crate::plan::Case;
+use std::rc::Rc;
+
+pub fn cases(setting: &Rc<Setting>) -> Vec<Case> {
+    let places = [Some(setting.beside), setting.apart];
+    places.into_iter().flatten().filter_map(|place| case(setting, place)).collect()
+}
+
+fn case(setting: &Rc<Setting>, place: Place) -> Option<Case> {
+    let name = format!("50 at once{}", if place.yields { ", one core" } else { "" });
+    let baseline = setting.baseline(Program::Echo)?;
+    let peers = setting.peers.with(Program::Echo);
+    let rounds = setting.rounds();
+    let load = Load::Churn { parallel: 50, until: Until::Time(setting.window()) };
+    let setting = setting.clone();
+    let run = Box::new(move |peer| {
+        let executable = setting.peers.executable(peer, Program::Echo).expect("each of the peers has it");
+        let server = Server::start(&mut executable.at(setting.server))?;
+        let figures = child::load(&server, place, &load)?;
+        server.stop()?;
+        Ok(figures)
+    });
+    Some(Case { suite: "churn", name, exact: false, rounds, peers, baseline, run })
+}

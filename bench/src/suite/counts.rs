@@ -1,0 +1,45 @@
+//! What a request costs in things that can be counted, and so come out the same everywhere.
+
+use super::Setting;
+use crate::Result;
+use crate::figures::{Figure, figure};
+use crate::load::{Load, Until};
+use crate::machine;
+use crate::peer::{Peer, Program};
+use crate::plan::Case;
+use crate::watch;
+use std::rc::Rc;
+
+pub fn cases(setting: &Rc<Setting>) -> Vec<Case> {
+    [1, 50].into_iter().filter_map(|clients| case(setting, clients)).collect()
+}
+
+fn case(setting: &Rc<Setting>, clients: usize) -> Option<Case> {
+    let name = format!("{clients} {}", if clients == 1 { "client" } else { "clients" });
+    let baseline = setting.baseline(Program::Echo)?;
+    let peers = setting.peers.with(Program::Echo);
+    let setting = setting.clone();
+    let run = Box::new(move |peer| count(&setting, peer, clients));
+    Some(Case { suite: "counts", name, exact: true, rounds: 1, peers, baseline, run })
+}
+
+fn count(setting: &Setting, peer: Peer, clients: usize) -> Result<Vec<Figure>> {
+    let executable = setting.peers.executable(peer, Program::Echo).expect("each of the peers has it");
+    let load = |requests| Load::Echo { clients, size: 64, depth: 1, until: Until::Served(requests) };
+    let mut figures = Vec::new();
+    if machine::has("valgrind") {
+        let (few, many) = if setting.quick { (500, 2500) } else { (2000, 12_000) };
+        let less = watch::memory(executable, setting.server, setting.beside, &load(few))?;
+        let more = watch::memory(executable, setting.server, setting.beside, &load(many))?;
+        let per_request = |more: f64, less: f64| (more - less) / (many - few) as f64;
+        figures.push(figure("instructions per request", per_request(more.instructions, less.instructions)));
+        figures.push(figure("allocations per request", per_request(more.allocations, less.allocations)));
+    }
+    if machine::has("strace") {
+        let (few, many) = if setting.quick { (500, 1000) } else { (500, 2500) };
+        let less = watch::system_calls(executable, setting.server, setting.beside, &load(few))?;
+        let more = watch::system_calls(executable, setting.server, setting.beside, &load(many))?;
+        figures.push(figure("system calls per request", (more - less) / (many - few) as f64));
+    }
+    Ok(figures)
+}
