@@ -53,6 +53,56 @@ impl<S> error::Error for RegisterError<S> {
     }
 }
 
+/// A job that was not taken: why, and both closures, which are handed back.
+///
+/// It turns into the [`io::Error`] (and drops the closures), so `?` works where an [`io::Result`] is
+/// returned.
+pub struct OffloadError<J, D> {
+    error: io::Error,
+    job: J,
+    done: D,
+}
+
+impl<J, D> OffloadError<J, D> {
+    pub(crate) fn new(error: io::Error, job: J, done: D) -> Self {
+        OffloadError { error, job, done }
+    }
+
+    /// Why.
+    pub fn error(&self) -> &io::Error {
+        &self.error
+    }
+
+    /// Why, and the two closures.
+    pub fn into_parts(self) -> (io::Error, J, D) {
+        (self.error, self.job, self.done)
+    }
+}
+
+impl<J, D> From<OffloadError<J, D>> for io::Error {
+    fn from(failed: OffloadError<J, D>) -> io::Error {
+        failed.error
+    }
+}
+
+impl<J, D> fmt::Debug for OffloadError<J, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OffloadError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<J, D> fmt::Display for OffloadError<J, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot offload a job: {}", self.error)
+    }
+}
+
+impl<J, D> error::Error for OffloadError<J, D> {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
 /// A source that was unregistered and dropped because of an error, as the hook of
 /// [`Selector::on_error`](crate::Selector::on_error) is told.
 #[derive(Debug)]

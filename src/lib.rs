@@ -41,6 +41,7 @@
 //! | [`Source`] | what a callback is given: its source, and the way to the selector |
 //! | [`Key`], [`AnyKey`] | a handle to a registered source, `Copy`, with and without its type. It never comes to mean another |
 //! | [`Timer`] | a handle to a scheduled call, `Copy` |
+//! | [`Job`] | a handle to what was offloaded to another thread, `Copy` |
 //! | [`Remote`] | the one handle that other threads may have: it calls on the loop, wakes and stops it |
 //! | [`Interest`] | what a source asks for, [`READ`], [`WRITE`], [`PRIORITY`] or nothing, and what it is told |
 //!
@@ -73,10 +74,12 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod builder;
 mod selector;
 
 mod interest;
 mod key;
+mod offload;
 mod remote;
 mod source;
 mod timer;
@@ -98,6 +101,7 @@ mod error;
 mod generations;
 mod mail;
 mod marks;
+mod pool;
 mod readiness;
 mod registered;
 mod schedule;
@@ -105,12 +109,14 @@ mod slots;
 mod timeouts;
 
 pub use backoff::Backoff;
+pub use builder::Builder;
 pub use connect::{Connect, ConnectAttempt, ConnectError, Connecting, Dial};
 pub use connection::{Connection, ConnectionOptions, Input, Stream, Written};
 pub use datagram::{DatagramProtocol, DatagramSocket, Datagrams};
-pub use error::{RegisterError, SourceError};
+pub use error::{OffloadError, RegisterError, SourceError};
 pub use interest::{Interest, PRIORITY, READ, Trigger, WRITE};
 pub use key::{AnyKey, Key};
+pub use offload::{Job, JobPanic, WhenFull};
 pub use protocol::{Closed, Protocol, Timeout};
 pub use registered::Outcome;
 pub use remote::{Refused, Remote};

@@ -15,6 +15,7 @@ mod turn;
 use crate::error::{RegisterError, SourceError, Unavailable};
 use crate::interest::{Interest, Trigger};
 use crate::key::{AnyKey, Key};
+use crate::offload::Workers;
 use crate::registered::{Body, Outcome, Pair, Replace, into_source, taken_out};
 use crate::slots::{Kind, Slots};
 use crate::source::{Source, short_io_proves};
@@ -128,17 +129,23 @@ pub struct Selector<'cb> {
     /// over the next event of that number, once, whoever has it by then. Whether another look is needed
     /// for that.
     look_twice: Cell<bool>,
+    /// The last to be dropped: that waits for jobs, and some of them may wait for what is above.
+    workers: Workers<'cb>,
 }
 
 type ErrorHook<'cb> = Box<dyn FnMut(&Selector<'cb>, SourceError) + 'cb>;
 
 impl<'cb> Selector<'cb> {
-    /// An empty selector.
+    /// An empty selector. [`builder`](Self::builder) makes one with other choices.
     ///
     /// # Errors
     ///
     /// Those of the system: usually, too many descriptors are open.
     pub fn new() -> io::Result<Self> {
+        Self::builder().build()
+    }
+
+    pub(crate) fn with_workers(workers: Workers<'cb>) -> io::Result<Self> {
         Ok(Selector {
             mailbox: Mailbox::new(),
             slots: RefCell::new(Slots::new()),
@@ -150,6 +157,7 @@ impl<'cb> Selector<'cb> {
             busy: Cell::new(false),
             stopping: Cell::new(false),
             look_twice: Cell::new(false),
+            workers,
         })
     }
 
@@ -544,8 +552,8 @@ impl<'cb> Selector<'cb> {
     }
 
     /// Turns until [`stop`](Self::stop) is called or nothing is left that could ever be called: no
-    /// source, or only paused ones without a timeout; no timer, and no deferred or posted call; and no
-    /// [`Remote`](crate::Remote) that might post one. Signals of `on_signal` are no reason to go on.
+    /// source, or only paused ones without a timeout; no timer, and no deferred or posted call; no job whose `done` is
+    /// to be called; and no [`Remote`](crate::Remote) that might post a call. Signals of `on_signal` are no reason to go on.
     ///
     /// When it returns because it was stopped, all calls that were posted until then have been called.
     ///
@@ -581,7 +589,10 @@ impl<'cb> Selector<'cb> {
 
     /// Whether nothing is left that could ever call anything, or only what is in the background.
     fn is_idle(&self) -> bool {
-        self.slots.borrow().nothing_asked() && self.agenda.is_empty() && self.mailbox.is_abandoned()
+        self.slots.borrow().nothing_asked()
+            && self.agenda.is_empty()
+            && self.workers.is_idle()
+            && self.mailbox.is_abandoned()
     }
 
     /// Has [`run`](Self::run) return when the present turn ends; without one going on, the next
@@ -632,6 +643,10 @@ impl<'cb> Selector<'cb> {
         let mut holder = self.take(key)?;
         let _busy = Busy::nested(self);
         Ok(holder.leave().expect(IN_HAND))
+    }
+
+    pub(crate) fn workers(&self) -> &Workers<'cb> {
+        &self.workers
     }
 
     pub(crate) fn agenda(&self) -> &Agenda<'cb> {
@@ -761,6 +776,7 @@ impl fmt::Debug for Selector<'_> {
             .field("sources", &Entries(self))
             .field("timers", &self.agenda.schedule.borrow().len())
             .field("timeouts", &self.agenda.timeouts.borrow().len())
+            .field("jobs", &self.workers.len())
             .finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@ mod registry;
 
 mod edge;
 mod level;
+mod offload;
 mod remote;
 mod select;
 mod timeouts;
