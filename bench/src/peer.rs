@@ -41,6 +41,14 @@ pub enum Program {
     Ring,
     /// Starts, cancels and fires timers.
     Timers,
+    /// Is called from another thread.
+    Wake,
+    /// Sends back what it is sent, by the buffers that the loop comes with.
+    Buffered,
+    /// The same, line by line.
+    Lines,
+    /// A web server.
+    Http,
 }
 
 impl Peer {
@@ -82,13 +90,25 @@ impl fmt::Display for Peer {
 }
 
 impl Program {
-    const ALL: [Program; 3] = [Program::Echo, Program::Ring, Program::Timers];
+    const ALL: [Program; 7] = [
+        Program::Echo,
+        Program::Ring,
+        Program::Timers,
+        Program::Wake,
+        Program::Buffered,
+        Program::Lines,
+        Program::Http,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Program::Echo => "echo",
             Program::Ring => "ring",
             Program::Timers => "timers",
+            Program::Wake => "wake",
+            Program::Buffered => "buffered",
+            Program::Lines => "lines",
+            Program::Http => "http",
         }
     }
 
@@ -218,6 +238,18 @@ fn function(peer: Peer, program: Program) -> Option<Function> {
         (Peer::Selkie, Program::Timers) => selkie::timers::run,
         (Peer::Calloop, Program::Timers) => calloop::timers::run,
         (Peer::Tokio, Program::Timers) => tokio::timers::run,
+        (Peer::Selkie, Program::Wake) => selkie::wake::run,
+        (Peer::Mio, Program::Wake) => mio::wake::run,
+        (Peer::Calloop, Program::Wake) => calloop::wake::run,
+        (Peer::Polling, Program::Wake) => polling::wake::run,
+        (Peer::Tokio, Program::Wake) => tokio::wake::run,
+        (Peer::Selkie, Program::Buffered) => selkie::buffered::run,
+        // What it reads and writes by has what buffers it needs.
+        (Peer::Tokio, Program::Buffered) => tokio::echo::run,
+        (Peer::Selkie, Program::Lines) => selkie::lines::run,
+        (Peer::Tokio, Program::Lines) => tokio::lines::run,
+        (Peer::Selkie, Program::Http) => selkie::http::run,
+        (Peer::Tokio, Program::Http) => tokio::http::run,
         _ => return None,
     })
 }

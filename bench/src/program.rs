@@ -2,5 +2,7 @@
 
 pub mod clock;
 pub mod echo;
+pub mod http;
 pub mod ring;
 pub mod timers;
+pub mod wake;

@@ -62,7 +62,8 @@ impl Report {
 
     /// The runs of one case.
     pub fn runs_of(&self, heading: &Heading) -> Vec<&Run> {
-        self.runs.iter().filter(|run| run.suite == heading.suite && run.case == heading.case).collect()
+        let here = |run: &&Run| (run.suite, &*run.case, run.exact) == (heading.suite, &*heading.case, heading.exact);
+        self.runs.iter().filter(here).collect()
     }
 }
 

@@ -4,8 +4,10 @@ mod churn;
 mod counts;
 mod echo;
 mod memory;
+mod protocol;
 mod ring;
 mod timers;
+mod wake;
 
 use crate::Result;
 use crate::child::Place;
@@ -15,7 +17,7 @@ use crate::plan::Case;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub const NAMES: [&str; 6] = ["echo", "counts", "ring", "memory", "timers", "churn"];
+pub const NAMES: [&str; 8] = ["echo", "counts", "protocol", "ring", "memory", "timers", "wake", "churn"];
 
 /// What all suites have to go by.
 pub struct Setting {
@@ -56,7 +58,9 @@ impl Setting {
     /// have nothing to compare, the fastest.
     fn baseline(&self, program: Program) -> Option<Peer> {
         let peers = self.peers.with(program);
-        [Peer::Epoll, Peer::Mio, Peer::Libev, Peer::Libuv, Peer::Selkie].into_iter().find(|peer| peers.contains(peer))
+        [Peer::Epoll, Peer::Mio, Peer::Libev, Peer::Libuv, Peer::Tokio, Peer::Selkie]
+            .into_iter()
+            .find(|peer| peers.contains(peer))
     }
 }
 
@@ -67,8 +71,14 @@ pub fn cases(name: &str, setting: &Rc<Setting>) -> Vec<Case> {
         "counts" => counts::cases(setting),
         "ring" => ring::cases(setting),
         "timers" => timers::cases(setting),
+        "wake" => wake::cases(setting),
+        "protocol" => protocol::cases(setting),
         "churn" => churn::cases(setting),
         "memory" => memory::cases(setting),
         _ => Vec::new(),
     }
+}
+
+fn clients_in_words(clients: usize) -> String {
+    if clients == 1 { "1 client".into() } else { format!("{clients} clients") }
 }

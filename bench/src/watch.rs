@@ -16,11 +16,15 @@ use std::fs;
 use std::path::PathBuf;
 use std::process;
 
-/// The tools that are not here, and what cannot be counted without them.
+/// The tools that are not here, and what cannot be done without them.
 pub fn missing() -> Vec<String> {
-    let tools = [("valgrind", "instructions and memory are"), ("strace", "system calls are")];
+    let tools = [
+        ("valgrind", "instructions and memory are not counted"),
+        ("strace", "system calls are not counted"),
+        ("wrk", "web servers are not compared"),
+    ];
     let missing = tools.into_iter().filter(|(tool, _)| !machine::has(tool));
-    missing.map(|(tool, what)| format!("{tool}: it is not installed, and so {what} not counted")).collect()
+    missing.map(|(tool, what)| format!("{tool}: it is not installed, and so {what}")).collect()
 }
 
 /// What valgrind has seen of a process.
@@ -58,7 +62,7 @@ struct DhatPlace {
 /// Runs a server with its load under valgrind.
 pub fn memory(executable: &Executable, server: Place, beside: Place, load: &Load) -> Result<Seen> {
     let file = Scratch::new("dhat");
-    let out = format!("--dhat-out-file={}", file.0.display());
+    let out = format!("--dhat-out-file={}", file.path());
     let tool = ["valgrind", "--quiet", "--tool=dhat", &out];
     watched(executable, server, beside, load, &tool)?;
     let dhat: Dhat = serde_json::from_str(&fs::read_to_string(&file.0)?)?;
@@ -74,13 +78,31 @@ pub fn memory(executable: &Executable, server: Place, beside: Place, load: &Load
 /// Runs a server with its load under strace, and counts the system calls.
 pub fn system_calls(executable: &Executable, server: Place, beside: Place, load: &Load) -> Result<f64> {
     let file = Scratch::new("strace");
-    let out = file.0.display().to_string();
-    watched(executable, server, beside, load, &["strace", "-f", "-c", "-o", &out])?;
+    watched(executable, server, beside, load, &strace(&file.path()))?;
+    count(&file, |_| true)
+}
+
+/// Runs a program of several threads, which ends by itself, under strace, and counts the system calls,
+/// but not those by which threads wait for each other.
+pub fn system_calls_of_threads(executable: &Executable, place: Place, args: &[String]) -> Result<f64> {
+    let file = Scratch::new("strace");
+    child::output(executable.under(place, &strace(&file.path())).args(args))?;
+    count(&file, |name| name != "futex")
+}
+
+fn strace(out: &str) -> [&str; 5] {
+    ["strace", "-f", "-c", "-o", out]
+}
+
+fn count(file: &Scratch, counts: impl Fn(&str) -> bool) -> Result<f64> {
     let summary = fs::read_to_string(&file.0)?;
     // % time, seconds, µs per call, calls, errors if there were any, name.
-    let total = summary.lines().find(|line| line.trim_end().ends_with(" total"));
-    let calls = total.and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
-    calls.ok_or_else(|| "strace has counted nothing".into())
+    let row = |line: &str| -> Option<(String, f64)> {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        Some((columns.last()?.to_string(), columns.get(3)?.parse().ok()?))
+    };
+    let rows = summary.lines().filter_map(row).filter(|(name, _)| name != "total" && counts(name));
+    Ok(rows.map(|(_, calls)| calls).sum())
 }
 
 fn watched(executable: &Executable, server: Place, beside: Place, load: &Load, tool: &[&str]) -> Result<()> {
@@ -95,6 +117,10 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new(name: &str) -> Scratch {
         Scratch(env::temp_dir().join(format!("bench-{}-{name}", process::id())))
+    }
+
+    fn path(&self) -> String {
+        self.0.display().to_string()
     }
 }
 

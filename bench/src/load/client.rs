@@ -25,7 +25,7 @@ pub fn connect_all(port: u16, clients: usize) -> Result<Vec<TcpStream>> {
         let mut stream = connect(port, nth)?;
         if nth % FEW == FEW - 1 || nth == clients - 1 {
             // Connections are accepted in their order, so when this one is served all are.
-            stream.write_all(b"?")?;
+            stream.write_all(b"\n")?;
             stream.read_exact(&mut [0])?;
         }
         all.push(stream);

@@ -70,7 +70,10 @@ impl Requests {
             Until::Time(_) => u64::MAX,
             Until::Served(requests) => requests,
         };
-        Requests { size, left, bytes: vec![b'.'; size * depth], buf: vec![0; 64 * 1024] }
+        // Each is a line, for servers to whom that matters.
+        let mut request = vec![b'.'; size];
+        request[size - 1] = b'\n';
+        Requests { size, left, bytes: request.repeat(depth), buf: vec![0; 64 * 1024] }
     }
 
     fn ask(&mut self, client: &mut Client, now: Instant) {

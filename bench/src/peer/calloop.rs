@@ -3,3 +3,4 @@
 pub mod echo;
 pub mod ring;
 pub mod timers;
+pub mod wake;

@@ -2,3 +2,4 @@
 
 pub mod echo;
 pub mod ring;
+pub mod wake;

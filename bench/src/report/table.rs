@@ -8,8 +8,12 @@ use std::fmt::Write;
 
 pub fn text(report: &Report) -> String {
     let mut text = head(report);
-    for cases in report.cases.chunk_by(|a, b| a.suite == b.suite) {
-        let _ = write!(text, "\n## {}\n", cases[0].suite);
+    let mut suite = "";
+    for cases in report.cases.chunk_by(|a, b| (a.suite, a.exact) == (b.suite, b.exact)) {
+        if cases[0].suite != suite {
+            suite = cases[0].suite;
+            let _ = write!(text, "\n## {suite}\n");
+        }
         for figure in figures(report, cases) {
             let _ = write!(text, "\n**{figure}**{}\n\n{}", legend(&cases[0]), table(report, cases, figure));
         }

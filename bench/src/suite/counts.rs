@@ -1,30 +1,33 @@
 //! What a request costs in things that can be counted, and so come out the same everywhere.
 
-use super::Setting;
+use super::{Setting, clients_in_words};
 use crate::Result;
 use crate::figures::{Figure, figure};
 use crate::load::{Load, Until};
 use crate::machine;
-use crate::peer::{Peer, Program};
+use crate::peer::{Executable, Program};
 use crate::plan::Case;
 use crate::watch;
 use std::rc::Rc;
 
 pub fn cases(setting: &Rc<Setting>) -> Vec<Case> {
-    [1, 50].into_iter().filter_map(|clients| case(setting, clients)).collect()
+    let programs = [Program::Echo, Program::Buffered].into_iter();
+    let all = programs.flat_map(|program| [(program, 1), (program, 50)]);
+    all.filter_map(|(program, clients)| case(setting, program, clients)).collect()
 }
 
-fn case(setting: &Rc<Setting>, clients: usize) -> Option<Case> {
-    let name = format!("{clients} {}", if clients == 1 { "client" } else { "clients" });
-    let baseline = setting.baseline(Program::Echo)?;
-    let peers = setting.peers.with(Program::Echo);
+fn case(setting: &Rc<Setting>, program: Program, clients: usize) -> Option<Case> {
+    let name = format!("{}, {}", program.name(), clients_in_words(clients));
+    let baseline = setting.baseline(program)?;
+    let peers = setting.peers.with(program);
     let setting = setting.clone();
-    let run = Box::new(move |peer| count(&setting, peer, clients));
+    let run = Box::new(move |peer| {
+        count(&setting, setting.peers.executable(peer, program).expect("each of the peers has it"), clients)
+    });
     Some(Case { suite: "counts", name, exact: true, rounds: 1, peers, baseline, run })
 }
 
-fn count(setting: &Setting, peer: Peer, clients: usize) -> Result<Vec<Figure>> {
-    let executable = setting.peers.executable(peer, Program::Echo).expect("each of the peers has it");
+fn count(setting: &Setting, executable: &Executable, clients: usize) -> Result<Vec<Figure>> {
     let load = |requests| Load::Echo { clients, size: 64, depth: 1, until: Until::Served(requests) };
     let mut figures = Vec::new();
     if machine::has("valgrind") {

@@ -1,6 +1,6 @@
 //! Servers that send back what they are sent, under clients that always want more.
 
-use super::Setting;
+use super::{Setting, clients_in_words};
 use crate::child::{self, Place, Server};
 use crate::load::{Load, Until};
 use crate::peer::Program;
@@ -54,7 +54,7 @@ fn case(setting: &Rc<Setting>, place: Place, shape: Shape) -> Option<Case> {
     if setting.quick && clients > 50 {
         return None;
     }
-    let mut name = format!("{clients} {}", if clients == 1 { "client" } else { "clients" });
+    let mut name = clients_in_words(clients);
     if size == LARGE {
         name += ", 4 KiB";
     }

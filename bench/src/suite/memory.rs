@@ -5,7 +5,7 @@ use crate::Result;
 use crate::figures::{Figure, figure};
 use crate::load::Load;
 use crate::machine;
-use crate::peer::{Peer, Program};
+use crate::peer::{Executable, Program};
 use crate::plan::Case;
 use crate::watch;
 use std::rc::Rc;
@@ -14,20 +14,22 @@ pub fn cases(setting: &Rc<Setting>) -> Vec<Case> {
     if !machine::has("valgrind") {
         return Vec::new();
     }
-    case(setting, if setting.quick { 500 } else { 9000 }).into_iter().collect()
+    [Program::Echo, Program::Buffered].into_iter().filter_map(|program| case(setting, program)).collect()
 }
 
-fn case(setting: &Rc<Setting>, clients: usize) -> Option<Case> {
-    let name = format!("{clients} connections");
-    let baseline = setting.baseline(Program::Echo)?;
-    let peers = setting.peers.with(Program::Echo);
+fn case(setting: &Rc<Setting>, program: Program) -> Option<Case> {
+    let clients = if setting.quick { 500 } else { 9000 };
+    let baseline = setting.baseline(program)?;
+    let peers = setting.peers.with(program);
     let setting = setting.clone();
-    let run = Box::new(move |peer| fill(&setting, peer, clients));
+    let run = Box::new(move |peer| {
+        fill(&setting, setting.peers.executable(peer, program).expect("each of the peers has it"), clients)
+    });
+    let name = format!("{}, {clients} connections", program.name());
     Some(Case { suite: "memory", name, exact: true, rounds: 1, peers, baseline, run })
 }
 
-fn fill(setting: &Setting, peer: Peer, clients: usize) -> Result<Vec<Figure>> {
-    let executable = setting.peers.executable(peer, Program::Echo).expect("each of the peers has it");
+fn fill(setting: &Setting, executable: &Executable, clients: usize) -> Result<Vec<Figure>> {
     let seen =
         |clients, times| watch::memory(executable, setting.server, setting.beside, &Load::Fill { clients, times });
     let one = seen(1, 1)?;

@@ -1,0 +1,35 @@
+use crate::Result;
+use crate::program::echo::listen;
+use std::env::Args;
+use std::io;
+use std::iter::Skip;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, BufWriter};
+use tokio::net::{TcpListener, TcpStream};
+
+pub fn run(_: &mut Skip<Args>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::from_std(listen()?)?;
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            tokio::spawn(serve(stream));
+        }
+    })
+}
+
+async fn serve(mut stream: TcpStream) -> io::Result<()> {
+    let (input, output) = stream.split();
+    let mut input = BufReader::new(input);
+    let mut output = BufWriter::new(output);
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line).await? > 0 {
+        output.write_all(&line).await?;
+        line.clear();
+        // Answers go out together that were asked for together.
+        if input.buffer().is_empty() {
+            output.flush().await?;
+        }
+    }
+    Ok(())
+}
