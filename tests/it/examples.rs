@@ -5,6 +5,8 @@
 mod timers;
 mod upper_client;
 mod upper_echo;
+mod wake_from_thread;
+mod worker_pool;
 
 use crate::util::LONG;
 use std::env;
