@@ -55,6 +55,7 @@
 //!   timeout of a source.
 //! * [`Selector::on_error`]: what becomes of a callback's `Err`.
 //! * `Selector::on_signal` and `stop_on_signals`, with the feature `signal`, on Unix.
+//! * [`stdin()`]: standard input, whatever it is.
 //! * [`net`]: sockets. `unix`, on Unix: pipes, and anything else that has a descriptor. A type of
 //!   one's own needs [`event::Source`].
 //! * [`Connect`]: connecting, with a time limit, several addresses, and several rounds.
@@ -90,6 +91,8 @@ mod datagram;
 pub mod net;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;
+#[cfg(any(unix, windows))]
+mod stdin;
 #[cfg(unix)]
 pub mod unix;
 
@@ -122,6 +125,8 @@ pub use registered::Outcome;
 pub use remote::{Refused, Remote};
 pub use selector::Selector;
 pub use source::Source;
+#[cfg(any(unix, windows))]
+pub use stdin::{Stdin, stdin};
 pub use timer::Timer;
 
 pub use mio::event;

@@ -52,12 +52,17 @@ pub(crate) const REFUSES_ALWAYS_READY: bool = cfg!(all(
     not(mio_unsupported_force_poll_poll)
 ));
 
+/// Whether the system takes a regular file and reports it only while there is more of it, so that its
+/// end is never told (kqueue). Then a source of ours refuses it as the others do.
+pub(crate) const HIDES_END_OF_FILE: bool = !REPORTS_ONCE;
+
 /// Whether that is why the system refused.
 pub(crate) fn is_always_ready(error: &io::Error) -> bool {
-    /// The same number on every Unix.
-    const EPERM: i32 = 1;
-    REFUSES_ALWAYS_READY && error.raw_os_error() == Some(EPERM)
+    (REFUSES_ALWAYS_READY || HIDES_END_OF_FILE) && error.raw_os_error() == Some(EPERM)
 }
+
+/// How a system refuses to wait for what is always ready: the same number on every Unix.
+pub(crate) const EPERM: i32 = 1;
 
 /// What an event says, if that is "ready to read", "ready to write" or both, and nothing else: as
 /// good as always.

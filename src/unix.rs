@@ -26,15 +26,15 @@ pub use mio::unix::pipe;
 ///
 /// ```no_run
 /// use selkie::{READ, Selector, unix::Fd};
-/// use std::{fs::File, io::{self, Read}, os::fd::AsFd};
+/// use std::{fs::File, io::{self, Read}};
 ///
 /// # fn main() -> io::Result<()> {
-/// let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+/// let modem = File::open("/dev/ttyS0")?;
 /// let sel = Selector::new()?;
-/// sel.register(Fd::new(stdin), READ, |stdin, _| -> io::Result<()> {
+/// sel.register(Fd::new(modem), READ, |modem, _| -> io::Result<()> {
 ///     let mut buf = [0; 4096];
-///     match stdin.read(&mut buf)? {
-///         0 => stdin.unregister(),
+///     match modem.read(&mut buf)? {
+///         0 => modem.unregister(),
 ///         n => println!("{n} bytes"),
 ///     }
 ///     Ok(())
@@ -48,6 +48,8 @@ pub use mio::unix::pipe;
 /// [`register`](crate::Selector::register) refuses a closed descriptor (`EBADF`), a directory
 /// ([`IsADirectory`](ErrorKind::IsADirectory)) and, except on kqueue, a descriptor that is
 /// registered already ([`AlreadyExists`](ErrorKind::AlreadyExists)).
+///
+/// For standard input there is [`stdin`](crate::stdin()).
 ///
 /// **Platforms**: Unix. macOS refuses `/dev/tty` itself, though not the terminal under its own name
 /// or as standard input.
@@ -111,12 +113,15 @@ impl<T: AsRawFd> event::Source for Fd<T> {
 /// Whether the system refuses a closed descriptor by itself. `poll(2)` takes any number.
 const REFUSES_CLOSED: bool = crate::readiness::WOULD_BLOCK_PROVES;
 
-/// What is wrong with a descriptor, where the system's wait would accept it and never say.
+/// What is wrong with a descriptor, where the system's wait would accept it and not say all there is.
 fn examine(fd: RawFd) -> io::Result<()> {
     const EBADF: i32 = 9;
     match fs::metadata(format!("/dev/fd/{fd}")) {
         Ok(metadata) if metadata.is_dir() => {
             Err(io::Error::new(ErrorKind::IsADirectory, "a directory is never ready: there is nothing to wait for"))
+        }
+        Ok(metadata) if crate::readiness::HIDES_END_OF_FILE && metadata.is_file() => {
+            Err(io::Error::from_raw_os_error(crate::readiness::EPERM))
         }
         // On the BSDs `/dev/fd` may list the first few descriptors only: what it lacks may be open.
         Err(error) if !REFUSES_CLOSED && error.kind() == ErrorKind::NotFound && fs::metadata("/dev/fd").is_ok() => {

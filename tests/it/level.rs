@@ -20,7 +20,7 @@ mod own_source;
 #[cfg(unix)]
 mod pipe;
 #[cfg(unix)]
-mod terminal;
+pub(crate) mod terminal;
 #[cfg(unix)]
 mod unix_datagram;
 #[cfg(unix)]

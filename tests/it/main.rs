@@ -14,6 +14,7 @@ mod timeouts;
 mod timers;
 
 mod signals;
+mod stdin;
 
 mod errors;
 mod model;

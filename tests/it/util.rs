@@ -243,7 +243,16 @@ pub(crate) fn reset(peer: std::net::TcpStream) {
 /// Runs a test in a process of its own, for what is counted by the process or told to all of it:
 /// descriptors, their limit, signals. `name` is the test's path.
 pub(crate) fn alone(name: &str, test: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    let Some(output) = by_itself(name)? else { return test() };
+    alone_with(name, std::process::Stdio::null(), test)
+}
+
+/// As `alone`, with a standard input.
+pub(crate) fn alone_with(
+    name: &str,
+    stdin: impl Into<std::process::Stdio>,
+    test: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
+    let Some(output) = by_itself(name, stdin.into())? else { return test() };
     let said = String::from_utf8_lossy(&output.stdout);
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name} failed in a process of its own:\n{said}\n{complaint}");
@@ -254,7 +263,7 @@ pub(crate) fn alone(name: &str, test: impl FnOnce() -> io::Result<()>) -> io::Re
 /// As `alone`, for a test that a signal is to end, of that number.
 #[cfg(unix)]
 pub(crate) fn alone_until_killed(name: &str, signal: i32, test: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    let Some(output) = by_itself(name)? else { return test() };
+    let Some(output) = by_itself(name, std::process::Stdio::null())? else { return test() };
     let killed_by = std::os::unix::process::ExitStatusExt::signal(&output.status);
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert_eq!(killed_by, Some(signal), "{name} ended with {}: {complaint}", output.status);
@@ -262,13 +271,13 @@ pub(crate) fn alone_until_killed(name: &str, signal: i32, test: impl FnOnce() ->
 }
 
 /// How a test ended in a process of its own; `None` in that process.
-fn by_itself(name: &str) -> io::Result<Option<std::process::Output>> {
+fn by_itself(name: &str, stdin: std::process::Stdio) -> io::Result<Option<std::process::Output>> {
     const MARK: &str = "SELKIE_TEST_IS_ALONE";
     if std::env::var_os(MARK).is_some() {
         return Ok(None);
     }
     let mut program = std::process::Command::new(std::env::current_exe()?);
-    program.args(["--exact", name, "--nocapture"]).env(MARK, "yes").output().map(Some)
+    program.args(["--exact", name, "--nocapture"]).env(MARK, "yes").stdin(stdin).output().map(Some)
 }
 
 /// Opens files until the process may open no more; they close when they are dropped. For a test that

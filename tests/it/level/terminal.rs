@@ -15,7 +15,7 @@ use std::io::{self, Read, Write};
 use std::thread;
 
 /// Both ends: the terminal as a program has it, and what drives it. It does not echo.
-pub(super) fn pty() -> io::Result<(File, File)> {
+pub(crate) fn pty() -> io::Result<(File, File)> {
     // Not left to a child that another test starts, where that can be asked for.
     #[cfg(not(target_vendor = "apple"))]
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
