@@ -24,8 +24,11 @@ impl Caught {
         if FORBIDDEN.contains(&signal) {
             return Err(io::Error::new(ErrorKind::InvalidInput, format!("signal {signal} cannot be waited for")));
         }
+        // The actions of a signal are done in the order in which they are registered. This one comes
+        // before ours: once we have told of a signal it may not be waited for any more, and it is not
+        // to do both. And whoever reads the byte finds the flag set.
+        prepare_default(signal);
         let has_come = Arc::new(AtomicBool::new(false));
-        // Done in this order, so that whoever reads the byte finds the flag set.
         let set = flag::register(signal, Arc::clone(&has_come))?;
         let tell = low_level::pipe::register(signal, notify).inspect_err(|_| {
             low_level::unregister(set);
@@ -62,19 +65,25 @@ struct Waiters {
 /// its default action has to be made up for.
 static WAITERS: Mutex<BTreeMap<c_int, Waiters>> = Mutex::new(BTreeMap::new());
 
-fn begin_waiting(signal: c_int) {
+/// Has `signal` go on to do by default what it does, until somebody waits for it.
+fn prepare_default(signal: c_int) {
     let mut all = waiters();
-    let waiters = all.entry(signal).or_insert_with(|| {
-        let none = Arc::new(AtomicBool::new(false));
-        // The start-up code of Rust has it ignored, and that is not to end.
-        if signal != SIGPIPE {
-            // A signal without a name, one of the real-time ones, is refused here, and so ignored later.
-            let _ = flag::register_conditional_default(signal, Arc::clone(&none));
-        }
-        Waiters { count: 0, none }
-    });
-    waiters.count += 1;
-    waiters.none.store(false, Ordering::SeqCst);
+    // The start-up code of Rust has SIGPIPE ignored, and that is not to end.
+    if signal == SIGPIPE || all.contains_key(&signal) {
+        return;
+    }
+    let none = Arc::new(AtomicBool::new(true));
+    // A signal without a name, a real-time one, is refused here, and so ignored later.
+    if flag::register_conditional_default(signal, Arc::clone(&none)).is_ok() {
+        all.insert(signal, Waiters { count: 0, none });
+    }
+}
+
+fn begin_waiting(signal: c_int) {
+    if let Some(waiters) = waiters().get_mut(&signal) {
+        waiters.count += 1;
+        waiters.none.store(false, Ordering::SeqCst);
+    }
 }
 
 fn end_waiting(signal: c_int) {

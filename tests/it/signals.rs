@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::util::{LONG, NOW, alone, alone_until_killed, assert_quiet, in_time, tcp_pair, uncalled};
-use selkie::signal::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, Signals};
+use selkie::signal::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, Signals};
 use selkie::{Interest, READ, Selector};
 use signal_hook::low_level::raise;
 use std::cell::{Cell, RefCell};
@@ -313,6 +313,25 @@ fn signal_that_nobody_waits_for_any_more_ends_the_process() -> io::Result<()> {
         drop(other);
         raise(SIGUSR1)
     })
+}
+
+/// The thread that it came to may still be in the signal handler when it is told and waited for no
+/// more. That is seen in one process of a few dozen, and only for the first of its kind there.
+#[test]
+fn first_signal_that_is_not_waited_for_once_told_does_not_end_the_process() -> io::Result<()> {
+    for _ in 0..10 {
+        alone(name!(first_signal_that_is_not_waited_for_once_told_does_not_end_the_process), || {
+            for signal in [SIGHUP, SIGINT, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2] {
+                let mut signals = Signals::new([signal])?;
+                let elsewhere = thread::spawn(move || raise(signal));
+                while signals.take()?.is_empty() {}
+                drop(signals);
+                elsewhere.join().unwrap()?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 #[test]
