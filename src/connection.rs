@@ -1,6 +1,8 @@
 //! A connection: a stream with its buffers, and the methods by which it is used.
 
+mod deadlines;
 mod driver;
+mod duplex;
 mod input;
 mod options;
 mod output;
@@ -10,18 +12,23 @@ use crate::error::RegisterError;
 use crate::interest::{Interest, READ, WRITE};
 use crate::key::Key;
 use crate::net::TcpStream;
-use crate::protocol::{Closed, Protocol};
+use crate::protocol::{Closed, Protocol, Timeout};
 use crate::selector::Selector;
 use crate::source::{Source, short_io_proves};
 use bytes::{Buf, Bytes, BytesMut};
+use deadlines::{Deadlines, Due};
 use mio::{Registry, Token, event};
 use output::Output;
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+/// The timeout by which a connection is called in the next turn, whatever it waits for.
+const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
+
+pub use duplex::Duplex;
 pub use input::Input;
 pub use options::ConnectionOptions;
 pub use stream::Stream;
@@ -42,6 +49,9 @@ pub struct Connection<S = TcpStream> {
     sent: u64,
     /// What it asks the selector for.
     asked: Interest,
+    /// What timeout it has in the selector.
+    timeout: Option<Duration>,
+    deadlines: Option<Box<Deadlines>>,
     /// Whether there is anything for the driver to see to beside reading.
     attention: bool,
     /// The driver is at work, and will see to what needs attention when the protocol's callback
@@ -52,7 +62,7 @@ pub struct Connection<S = TcpStream> {
     /// What is written is taken.
     is_open: bool,
     reading_paused: bool,
-    /// There may be input that the protocol has to receive though nothing new arrives.
+    /// Input that was left, if there is any, is to be received again though nothing new arrives.
     redeliver: bool,
     /// The peer has ended its side; and the protocol was told.
     ended: bool,
@@ -63,6 +73,8 @@ pub struct Connection<S = TcpStream> {
     told_above: bool,
     shutdown: Shutdown,
     closing: bool,
+    /// All was sent, and what the peer goes on sending is thrown away until it has ended its side.
+    lingering: bool,
     stopping: bool,
     replaced: bool,
     /// Why it is to be closed, when as many more reads were made as `draining` says.
@@ -132,7 +144,9 @@ impl<S: Stream> Connection<S> {
             peer,
             received: 0,
             sent: 0,
-            asked: READ | WRITE,
+            asked: READ,
+            timeout: AT_ONCE,
+            deadlines: None,
             attention: true,
             driving: false,
             is_new: true,
@@ -145,6 +159,7 @@ impl<S: Stream> Connection<S> {
             told_above: false,
             shutdown: Shutdown::No,
             closing: false,
+            lingering: false,
             stopping: false,
             replaced: false,
             end: None,
@@ -154,10 +169,13 @@ impl<S: Stream> Connection<S> {
         if let Err(error) = configured {
             return Err(RegisterError::new(error, conn.stream));
         }
-        selector.register(conn, READ | WRITE, driver::callback(protocol)).map_err(|failed| {
+        let registered = selector.register(conn, READ, driver::callback(protocol));
+        let key = registered.map_err(|failed| {
             let (error, conn) = failed.into_parts();
             RegisterError::new(error, conn.stream)
-        })
+        })?;
+        selector.set_timeout(key, AT_ONCE).expect("it was registered just now");
+        Ok(key)
     }
 
     /// The input that was received and not consumed. It is empty while the protocol receives.
@@ -214,9 +232,14 @@ impl<S: Stream> Connection<S> {
         self.end.is_none() && !self.replaced
     }
 
-    /// Whether the protocol is to receive what there is.
+    /// Whether the protocol may be called for input.
+    fn may_receive(&self) -> bool {
+        self.goes_on() && !self.reading_paused && !self.closing
+    }
+
+    /// Whether there may be more to read for it.
     fn receives(&self) -> bool {
-        self.goes_on() && !self.reading_paused && !self.closing && !self.ended
+        self.may_receive() && !self.ended
     }
 
     #[cold]
@@ -229,26 +252,26 @@ impl<S: Stream> Connection<S> {
         }
     }
 
+    /// Whether there is input that the protocol has to receive though nothing new has arrived.
+    fn has_left(&self) -> bool {
+        self.redeliver && !self.input.is_empty()
+    }
+
+    fn is_end_to_tell(&self) -> bool {
+        self.ended && !self.told_end && !self.has_left() && !self.closing && self.goes_on()
+    }
+
     fn check_input(&mut self) {
         let most = self.options.limits().input_max;
-        if self.input.len() > most && self.receives() {
+        if self.input.len() > most && self.may_receive() {
             let left = self.input.len();
             let message = format!("{left} bytes of input make no complete message, and {most} may be kept");
             self.end(Closed::Failed(io::Error::new(ErrorKind::InvalidData, message)));
         }
     }
 
-    /// Closes if all is done that was to be done before. True if so.
-    fn finish(&mut self) -> bool {
-        let done = self.closing && self.output.is_empty() && self.end.is_none();
-        if done {
-            self.end = Some(Closed::Finished);
-        }
-        done
-    }
-
-    /// Nothing is sent or received any more.
-    fn is_over(&mut self) {
+    /// Nothing is sent any more.
+    fn drop_output(&mut self) {
         self.is_open = false;
         self.output.clear();
     }
@@ -256,7 +279,7 @@ impl<S: Stream> Connection<S> {
     fn end(&mut self, reason: Closed) {
         self.attention = true;
         self.draining = 0;
-        self.is_over();
+        self.drop_output();
         if self.end.is_none() {
             self.end = Some(reason);
         }
@@ -267,20 +290,49 @@ impl<S: Stream> Connection<S> {
         self.ended_by_protocol = true;
         self.attention = true;
         self.draining = 0;
-        self.is_over();
+        self.drop_output();
     }
 
     /// Whether the driver has anything to see to.
     fn has_news(&self) -> bool {
-        let to_tell = self.above_high != self.told_above || self.ended && !self.told_end || self.stopping;
-        let to_deliver = self.redeliver && !self.input.is_empty() && self.receives();
-        let to_close = self.end.is_some() || self.closing && self.output.is_empty();
+        let to_tell = self.above_high != self.told_above || self.is_end_to_tell() || self.stopping;
+        let to_deliver = self.has_left() && self.may_receive();
+        let to_close = self.end.is_some() || self.closing && !self.lingering && self.output.is_empty();
         self.is_new || to_tell || to_deliver || to_close
+    }
+
+    /// How long there is to wait for whatever is over next.
+    fn next_timeout(&mut self) -> Option<Duration> {
+        let limits = self.options.limits();
+        if !self.closing && (self.output.is_empty() || limits.write.is_none()) {
+            self.deadlines = None;
+            return limits.idle;
+        }
+        let now = Instant::now();
+        let deadlines = self.deadlines.get_or_insert_with(|| Box::new(Deadlines::new(self.received, self.sent, now)));
+        deadlines.note(self.received, self.sent, now);
+        deadlines.next(limits, now)
+    }
+
+    /// What time-out is over.
+    fn take_due(&mut self, ready: Interest) -> Option<Due> {
+        let limits = self.options.limits();
+        match &mut self.deadlines {
+            Some(deadlines) => {
+                let now = Instant::now();
+                deadlines.note(self.received, self.sent, now);
+                deadlines.take_due(limits, now)
+            }
+            None if ready.is_timeout() && ready.is_none() && self.timeout == limits.idle => {
+                Some(Due::Told(Timeout::Idle))
+            }
+            None => None,
+        }
     }
 
     /// What it asks the selector for.
     fn wanted(&self) -> Interest {
-        let read = if self.receives() { READ } else { Interest::NONE };
+        let read = if self.receives() || self.lingering { READ } else { Interest::NONE };
         let write = if self.output.is_empty() { Interest::NONE } else { WRITE };
         read | write
     }
@@ -298,7 +350,7 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
         if self.output.is_empty() {
             sent = self.send(data.len(), |stream| stream.write(data));
             if sent == data.len() {
-                return Written::Sent;
+                return self.all_sent();
             }
         }
         self.queue(data.len() - sent, |output| output.push_copy(&data[sent..]))
@@ -315,7 +367,7 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
             let sent = self.send(data.len(), |stream| stream.write(&data));
             data.advance(sent);
             if data.is_empty() {
-                return Written::Sent;
+                return self.all_sent();
             }
         }
         self.queue(data.len(), |output| output.push(data))
@@ -331,7 +383,7 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
         if self.output.is_empty() {
             sent = self.send(length, |stream| stream.write_vectored(data));
             if sent == length {
-                return Written::Sent;
+                return self.all_sent();
             }
         }
         self.queue(length - sent, |output| {
@@ -356,7 +408,7 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
         if may_send {
             self.send_from(&mut several);
             if several.is_empty() {
-                return Written::Sent;
+                return self.all_sent();
             }
         }
         self.queue(several.waiting(), |output| output.append(several))
@@ -380,6 +432,15 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
             Ok(_) => self.cannot_send(ErrorKind::WriteZero.into()),
             Err(error) => self.cannot_send(error),
         }
+    }
+
+    fn all_sent(&mut self) -> Written {
+        // A call of the driver puts the idle time-out off by itself.
+        if !self.driving && !self.attention && self.timeout.is_some() {
+            let timeout = self.timeout;
+            self.set_timeout(timeout);
+        }
+        Written::Sent
     }
 
     #[cold]
@@ -451,7 +512,11 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
 
     /// As [`close`](Self::close), with another limit of time.
     pub fn close_within(&mut self, timeout: Duration) {
-        let _ = timeout;
+        if !self.ended || !self.output.is_empty() {
+            let now = Instant::now();
+            let deadlines = Deadlines::new(self.received, self.sent, now);
+            self.deadlines.get_or_insert_with(|| Box::new(deadlines)).close_within(timeout, now);
+        }
         self.is_open = false;
         self.draining = 0;
         self.closing = true;
@@ -563,12 +628,20 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
 
     /// Has the selector wait for what may come next.
     fn wait(&mut self) {
-        self.attention = self.has_news();
-        let wanted = if self.attention { READ | WRITE } else { self.wanted() };
+        self.redeliver &= !self.input.is_empty();
+        let wanted = self.wanted();
         if wanted != self.asked {
             self.asked = wanted;
             self.set_interest(wanted);
         }
+        let has_news = self.has_news();
+        let timeout = if has_news { AT_ONCE } else { self.next_timeout() };
+        // Deadlines stay where they are; the idle time-out counts anew by itself.
+        if timeout != self.timeout || self.deadlines.is_some() {
+            self.timeout = timeout;
+            self.set_timeout(timeout);
+        }
+        self.attention = has_news || self.deadlines.is_some();
     }
 
     fn read_into(&mut self, buffer: &mut [u8]) -> Option<usize> {

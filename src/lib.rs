@@ -114,7 +114,7 @@ mod timeouts;
 pub use backoff::Backoff;
 pub use builder::Builder;
 pub use connect::{Connect, ConnectAttempt, ConnectError, Connecting, Dial};
-pub use connection::{Connection, ConnectionOptions, Input, Stream, Written};
+pub use connection::{Connection, ConnectionOptions, Duplex, Input, Stream, Written};
 pub use datagram::{DatagramProtocol, DatagramSocket, Datagrams};
 pub use error::{OffloadError, RegisterError, SourceError};
 pub use interest::{Interest, PRIORITY, READ, Trigger, WRITE};

@@ -1,5 +1,6 @@
 //! What is between a connection and its protocol: the connection's callback.
 
+use super::deadlines::Due;
 use super::{Connection, Input, Stream};
 use crate::interest::{Interest, READ};
 use crate::protocol::{Closed, Protocol};
@@ -19,6 +20,12 @@ thread_local! {
     /// What is read goes here, for all connections of the thread: as a rule a protocol consumes it
     /// all, and then no connection needs a buffer of its own. Out while it is in use.
     static BUFFER: Cell<Box<[u8]>> = Cell::default();
+}
+
+#[inline]
+fn take_buffer() -> Box<[u8]> {
+    let buffer = BUFFER.take();
+    if buffer.is_empty() { vec![0; READ_MAX].into_boxed_slice() } else { buffer }
 }
 
 /// The callback by which a connection calls `protocol`.
@@ -81,7 +88,7 @@ struct Call<'d, 's, 'cb, S: Stream, P: Protocol<'cb, S>> {
 impl<'cb, S: Stream, P: Protocol<'cb, S>> Drop for Call<'_, '_, 'cb, S, P> {
     fn drop(&mut self) {
         if mem::replace(&mut self.driver.stage, Stage::Closed) == Stage::Connected {
-            self.conn.is_over();
+            self.conn.drop_output();
             // A second panic would end the program.
             let _ = panic::catch_unwind(AssertUnwindSafe(|| {
                 self.driver.protocol.closed(Some(self.conn), &Closed::Panicked);
@@ -122,7 +129,7 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
         if ready.is_writable() {
             self.conn.flush();
         }
-        if self.conn.redeliver && self.conn.receives() {
+        if self.conn.has_left() && self.conn.may_receive() {
             self.conn.redeliver = false;
             self.deliver(&[]);
         } else if self.conn.draining > 0 {
@@ -130,17 +137,32 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
             self.read();
         } else if ready.is_readable() && self.conn.receives() {
             self.read();
+        } else if ready.is_readable() && self.conn.lingering {
+            self.discard();
         }
+        self.tell_timeout(ready);
         self.conn.attention = true;
+    }
+
+    fn tell_timeout(&mut self, ready: Interest) {
+        match self.conn.take_due(ready) {
+            Some(Due::Close) if self.conn.lingering => self.conn.end(Closed::Finished),
+            Some(Due::Close) => {
+                let message = "the output could not be sent in the time that `close` had";
+                self.conn.end(Closed::Failed(io::Error::new(ErrorKind::TimedOut, message)));
+            }
+            Some(Due::Told(what)) if self.conn.goes_on() => {
+                let result = self.driver.protocol.timeout(self.conn, what);
+                self.note(result);
+            }
+            _ => {}
+        }
     }
 
     /// Reads once, and has the protocol receive that.
     #[inline]
     fn read(&mut self) {
-        let mut buffer = BUFFER.take();
-        if buffer.is_empty() {
-            buffer = vec![0; READ_MAX].into_boxed_slice();
-        }
+        let mut buffer = take_buffer();
         match self.conn.read_into(&mut buffer) {
             Some(0) => self.conn.peer_ended(),
             Some(count) => self.deliver(&buffer[..count]),
@@ -207,7 +229,7 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
                 self.driver.protocol.closed(Some(self.conn), &Closed::Replaced);
                 break;
             }
-            if !self.tell_pressure() && !self.tell_end() && !self.conn.finish() {
+            if !self.tell_pressure() && !self.tell_end() && !self.finish() {
                 break;
             }
         }
@@ -233,8 +255,7 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
 
     /// True if there was something to tell.
     fn tell_end(&mut self) -> bool {
-        let conn = &self.conn;
-        if !conn.ended || conn.told_end || conn.redeliver || conn.closing || !conn.goes_on() {
+        if !self.conn.is_end_to_tell() {
             return false;
         }
         self.conn.told_end = true;
@@ -243,9 +264,38 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
         true
     }
 
+    /// Ends a connection that was closed, when all has gone. True if it is over.
+    ///
+    /// A socket that is closed with input in it answers its peer with a reset, which may overtake what
+    /// was sent last. So if there is any, the own side is ended first, and the rest waits for the peer
+    /// to do the same.
+    fn finish(&mut self) -> bool {
+        let conn = &mut *self.conn;
+        if !conn.closing || conn.lingering || !conn.output.is_empty() || conn.end.is_some() {
+            return false;
+        }
+        if !conn.ended && self.discard() && self.conn.stream.shutdown_write().is_ok() {
+            self.conn.lingering = true;
+            return false;
+        }
+        self.conn.end(Closed::Finished);
+        true
+    }
+
+    /// Reads, and throws it away. True if there was anything.
+    fn discard(&mut self) -> bool {
+        let mut buffer = take_buffer();
+        let count = self.conn.read_into(&mut buffer);
+        BUFFER.set(buffer);
+        if count == Some(0) {
+            self.conn.end(Closed::Finished);
+        }
+        count.is_some_and(|count| count > 0)
+    }
+
     fn close(&mut self, reason: Closed) -> io::Result<()> {
         self.driver.stage = Stage::Closed;
-        self.conn.is_over();
+        self.conn.drop_output();
         self.driver.protocol.closed(Some(self.conn), &reason);
         self.conn.unregister();
         match reason {

@@ -132,6 +132,18 @@ impl Read for Own {
     }
 }
 
+impl io::Write for Own {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.stream.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl selkie::Stream for Own {}
+
 /// The number of an error that no system call makes here: `ENOSPC`, on every Unix. On Windows it
 /// is some other error, and as good.
 pub(crate) const REFUSED: i32 = 28;

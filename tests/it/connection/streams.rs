@@ -1,0 +1,169 @@
+//! What a connection can be made of.
+
+use super::{Log, Probe};
+use crate::util::*;
+use selkie::{Connection, ConnectionOptions, Selector};
+use std::io::{self, Read, Write};
+
+#[test]
+fn tcp_sends_small_writes_at_once_unless_told_otherwise() -> io::Result<()> {
+    let log = Log::default();
+    let sel = Selector::new()?;
+    for nodelay in [true, false] {
+        let (near, far) = tcp_pair()?;
+        near.set_nodelay(!nodelay)?;
+        let options = if nodelay { ConnectionOptions::new() } else { ConnectionOptions::new().nodelay(false) };
+        let key = options.open(&sel, near, Probe::new(&log))?;
+        assert_eq!(sel.with(key, |conn| conn.stream().nodelay())??, nodelay);
+        assert_eq!(sel.with(key, |conn| conn.peer_addr())?, Some(far.local_addr()?));
+    }
+    Ok(())
+}
+
+#[test]
+fn own_type_is_a_stream() -> io::Result<()> {
+    let log = Log::default();
+    let sel = Selector::new()?;
+    let (near, mut far) = tcp_pair()?;
+    let (own, _) = Own::counted(near);
+    let probe = Probe::new(&log).received(|conn, input| {
+        conn.write(input.consume_all());
+        conn.close();
+        Ok(())
+    });
+    Connection::open(&sel, own, probe)?;
+    far.write_all(b"hello")?;
+    in_time(|| sel.run())?;
+    let mut said = String::new();
+    far.read_to_string(&mut said)?;
+    assert_eq!(said, "hello");
+    assert_eq!(log.take(), ["connected", "received 5", "closed Finished"]);
+    Ok(())
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::*;
+    use selkie::net::UnixStream;
+    use selkie::{Closed, Duplex, Input, Protocol, Source, Stream, unix::pipe};
+
+    /// Sends much, receives it back from an [`Echo`], and ends.
+    struct Much<'t> {
+        log: &'t Log,
+        received: usize,
+    }
+
+    const MUCH: usize = 3_000_000;
+
+    impl<S: Stream> Protocol<'_, S> for Much<'_> {
+        fn connected(&mut self, conn: &mut Source<Connection<S>>) -> io::Result<()> {
+            conn.write_bytes((0..MUCH).map(|n| (n % 239) as u8).collect::<Vec<u8>>());
+            conn.shutdown_write();
+            Ok(())
+        }
+
+        fn received(&mut self, _: &mut Source<Connection<S>>, input: &mut Input) -> io::Result<()> {
+            for &byte in input.consume_all() {
+                assert_eq!(byte, (self.received % 239) as u8);
+                self.received += 1;
+            }
+            Ok(())
+        }
+
+        // It has to go on receiving while it cannot send, or the two would wait for each other.
+        fn paused(&mut self, _: &mut Source<Connection<S>>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn closed(&mut self, _: Option<&mut Source<Connection<S>>>, reason: &Closed) {
+            self.log.note(format!("{} {reason:?}", self.received));
+        }
+    }
+
+    struct Echo;
+
+    impl<S: Stream> Protocol<'_, S> for Echo {
+        fn received(&mut self, conn: &mut Source<Connection<S>>, input: &mut Input) -> io::Result<()> {
+            conn.write(input.consume_all());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn unix_streams_echo_much_and_end() -> io::Result<()> {
+        let log = Log::default();
+        let sel = Selector::new()?;
+        let (one, other) = UnixStream::pair()?;
+        Connection::open(&sel, one, Much { log: &log, received: 0 })?;
+        let key = Connection::open(&sel, other, Echo)?;
+        assert_eq!(sel.with(key, |conn| conn.peer_addr())?, None);
+        in_time(|| sel.run())?;
+        assert_eq!(log.take(), [format!("{MUCH} Finished")]);
+        Ok(())
+    }
+
+    #[test]
+    fn pipe_pairs_echo_much_and_end() -> io::Result<()> {
+        let log = Log::default();
+        let sel = Selector::new()?;
+        let ((tx, there_rx), (there_tx, rx)) = (pipe::new()?, pipe::new()?);
+        Connection::open(&sel, Duplex::new(rx, tx), Much { log: &log, received: 0 })?;
+        Connection::open(&sel, Duplex::new(there_rx, there_tx), Echo)?;
+        in_time(|| sel.run())?;
+        assert_eq!(log.take(), [format!("{MUCH} Finished")]);
+        Ok(())
+    }
+
+    #[test]
+    fn pipe_pair_shut_down_gives_its_peer_the_end_and_receives_on() -> io::Result<()> {
+        let log = Log::default();
+        let sel = Selector::new()?;
+        let ((tx, there_rx), (there_tx, rx)) = (pipe::new()?, pipe::new()?);
+        let key = Connection::open(&sel, Duplex::new(rx, tx), Probe::new(&log))?;
+        sel.turn(NOW)?;
+        sel.with(key, |conn| {
+            conn.write(b"that is all");
+            conn.shutdown_write();
+        })?;
+        there_rx.set_nonblocking(false)?;
+        let (mut there_rx, mut there_tx) = (there_rx, there_tx);
+        let mut said = String::new();
+        there_rx.read_to_string(&mut said)?;
+        assert_eq!(said, "that is all");
+        there_tx.write_all(b"so?")?;
+        drop(there_tx);
+        in_time(|| sel.run())?;
+        assert_eq!(log.take(), ["connected", "received 3", "ended", "closed Finished"]);
+        Ok(())
+    }
+
+    #[test]
+    fn reader_of_a_pipe_pair_gone_fails_the_write() -> io::Result<()> {
+        let log = Log::default();
+        let sel = Selector::new()?;
+        let ((tx, there_rx), (there_tx, rx)) = (pipe::new()?, pipe::new()?);
+        let key = Connection::open(&sel, Duplex::new(rx, tx), Probe::new(&log))?;
+        sel.turn(NOW)?;
+        // What the peer has said is received all the same.
+        io::Write::write_all(&mut &there_tx, b"bye")?;
+        drop(there_rx);
+        sel.with(key, |conn| conn.write(b"x"))?;
+        in_time(|| sel.run())?;
+        assert_eq!(log.take(), ["connected", "received 3", "closed BrokenPipe"]);
+        Ok(())
+    }
+
+    #[test]
+    fn parts_of_a_pair_come_back() -> io::Result<()> {
+        let (tx, rx) = pipe::new()?;
+        let (mut rx, tx) = Duplex::new(rx, tx).into_parts();
+        tx.unwrap().write_all(b"x")?;
+        rx.read_exact(&mut [0])?;
+        let (tx, rx) = pipe::new()?;
+        let mut pair = Duplex::new(rx, tx);
+        pair.shutdown_write()?;
+        assert_eq!(pair.write(b"x").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert!(pair.into_parts().1.is_none());
+        Ok(())
+    }
+}
