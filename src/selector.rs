@@ -608,7 +608,8 @@ impl<'cb> Selector<'cb> {
         self.stopping.get()
     }
 
-    /// Drops every source, and so closes it. Dropping the selector does the same.
+    /// Drops every source, and so closes it; then waits for the jobs that were begun, see
+    /// [`offload`](Self::offload). Dropping the selector does the same.
     pub fn close(self) {}
 
     /// Has `hook` called with each error that costs a source, instead of the `log::warn!` that is

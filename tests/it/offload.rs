@@ -163,6 +163,25 @@ fn loop_of_ones_own_calls_done_by_the_key_of_what_is_due() -> io::Result<()> {
     Ok(())
 }
 
+#[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll), not(mio_unsupported_force_waker_pipe)))]
+#[test]
+fn jobs_that_end_before_the_selector_looks_cost_one_wake() -> io::Result<()> {
+    crate::util::alone("offload::jobs_that_end_before_the_selector_looks_cost_one_wake", || {
+        let called = Cell::new(0);
+        let sel = Selector::builder().workers(1).build()?;
+        for _ in 0..100 {
+            sel.offload(|| (), |_, _| called.set(called.get() + 1))?;
+        }
+        // All are done: their thread has begun another.
+        let (_, held) = Held::begin(&sel)?;
+        assert_eq!(crate::util::wakes(), 1);
+        assert_eq!(in_time(|| sel.turn(None))?, 100);
+        assert_eq!(called.get(), 100);
+        held.release();
+        in_time(|| sel.run())
+    })
+}
+
 // ---- panics
 
 #[test]

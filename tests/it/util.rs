@@ -306,3 +306,18 @@ pub(crate) fn use_up_descriptors() -> io::Result<Vec<std::fs::File>> {
     }
     Ok(files)
 }
+
+/// How often the selector of this process was woken: mio adds it up in its eventfd.
+#[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll), not(mio_unsupported_force_waker_pipe)))]
+pub(crate) fn wakes() -> usize {
+    let infos = std::fs::read_dir("/proc/self/fdinfo").expect("this is Linux");
+    let texts = infos.flatten().filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
+    let counts: Vec<usize> = texts
+        .filter_map(|text| {
+            let count = text.lines().find_map(|line| line.strip_prefix("eventfd-count:").map(str::trim))?;
+            usize::from_str_radix(count, 16).ok()
+        })
+        .collect();
+    assert_eq!(counts.len(), 1, "this process has one waker");
+    counts[0]
+}
