@@ -1,7 +1,7 @@
 //! Jobs on other threads: what is done there comes back, what is cancelled does not, and a selector
 //! that goes waits for what was begun and calls nothing.
 
-use crate::util::{LONG, NOW, OnDrop, assert_quiet, in_time, ready_pair};
+use crate::util::{LONG, OnDrop, assert_quiet, in_time, ready_pair};
 use selkie::{Job, JobPanic, READ, Selector, WhenFull};
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -380,7 +380,7 @@ fn thread_is_started_by_the_first_job_and_ends_with_the_selector() -> io::Result
     crate::util::alone("offload::thread_is_started_by_the_first_job_and_ends_with_the_selector", || {
         let sel = Selector::new()?;
         let _remote = sel.remote()?;
-        sel.turn(NOW)?;
+        sel.turn(crate::util::NOW)?;
         assert_eq!(workers(), 0);
         let (_, first) = Held::begin(&sel)?;
         assert_eq!(workers(), 1);

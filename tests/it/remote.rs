@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -341,7 +341,7 @@ fn calls_that_come_before_the_selector_looks_cost_one_wake() -> io::Result<()> {
         let sel = Selector::new()?;
         let remote = sel.remote()?;
         for burst in 1..=3 {
-            let barrier = Arc::new(Barrier::new(4));
+            let barrier = Arc::new(std::sync::Barrier::new(4));
             let posting: Vec<_> = (0..4)
                 .map(|_| {
                     let (remote, barrier) = (remote.clone(), Arc::clone(&barrier));
