@@ -55,6 +55,7 @@
 //!   timeout of a source.
 //! * [`Selector::on_error`]: what becomes of a callback's `Err`.
 //! * `Selector::on_signal` and `stop_on_signals`, with the feature `signal`, on Unix.
+//! * `Selector::spawn` and `output`, with the feature `process`: child processes.
 //! * [`stdin()`]: standard input, whatever it is.
 //! * [`net`]: sockets. `unix`, on Unix: pipes, and anything else that has a descriptor. A type of
 //!   one's own needs [`event::Source`].
@@ -89,6 +90,8 @@ mod backoff;
 mod connect;
 mod datagram;
 pub mod net;
+#[cfg(all(feature = "process", any(unix, windows)))]
+pub mod process;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;
 #[cfg(any(unix, windows))]
@@ -105,6 +108,8 @@ mod generations;
 mod mail;
 mod marks;
 mod pool;
+#[cfg(any(windows, target_vendor = "apple", feature = "process", test))]
+mod pump;
 mod readiness;
 mod registered;
 mod schedule;

@@ -1,8 +1,7 @@
 //! Standard input as a source.
 
-#[cfg(any(windows, target_vendor = "apple", all(test, unix)))]
-mod pump;
-
+#[cfg(any(windows, target_vendor = "apple"))]
+use crate::pump;
 use crate::readiness;
 #[cfg(unix)]
 use crate::unix::Fd;
@@ -65,7 +64,7 @@ pub fn stdin() -> io::Result<Stdin> {
         Stdin { input: Box::new(Fd::new(file)), hides_its_end }
     };
     #[cfg(windows)]
-    let stdin = Stdin { input: Box::new(pump::start(io::stdin())?), hides_its_end: false };
+    let stdin = Stdin { input: Box::new(pump::read_from(io::stdin())?), hides_its_end: false };
     Ok(stdin)
 }
 
@@ -95,8 +94,9 @@ impl event::Source for Stdin {
         }
         match self.input.register(registry, token, interests) {
             #[cfg(target_vendor = "apple")]
-            Err(error) if pump::helps_against(&error) => {
-                self.input = Box::new(pump::start(own_handle()?)?);
+            // How it refuses some terminals and other devices.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                self.input = Box::new(pump::read_from(own_handle()?)?);
                 self.input.register(registry, token, interests)
             }
             result => result,

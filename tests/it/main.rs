@@ -13,6 +13,7 @@ mod select;
 mod timeouts;
 mod timers;
 
+mod processes;
 mod signals;
 mod stdin;
 
