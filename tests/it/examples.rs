@@ -2,6 +2,7 @@
 //! terminals.
 #![cfg_attr(not(unix), allow(dead_code))] // some of them are for Unix only
 
+mod run_command;
 mod stdin_quits;
 mod timers;
 mod upper_client;

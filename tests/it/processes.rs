@@ -240,6 +240,24 @@ fn outputs_are_sources_and_end() -> io::Result<()> {
 }
 
 #[test]
+fn output_that_is_read_too_often_would_block() -> io::Result<()> {
+    alone(name!(output_that_is_read_too_often_would_block), || {
+        let sel = Selector::new()?;
+        let mut command = shell("echo yes; cat");
+        let child = sel.spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()), |_, _| ())?;
+        sel.register(child.stdout.expect("it is piped"), READ, |output, _| -> io::Result<()> {
+            assert_eq!(output.read(&mut [0; 100])?, 4);
+            assert_eq!(output.read(&mut [0; 100]).unwrap_err().kind(), ErrorKind::WouldBlock);
+            output.unregister();
+            Ok(())
+        })?;
+        assert_eq!(in_time(|| sel.turn(None))?, 1);
+        drop(child.stdin);
+        in_time(|| sel.run())
+    })
+}
+
+#[test]
 fn output_of_a_child_that_has_exited_is_read_to_its_end() -> io::Result<()> {
     alone(name!(output_of_a_child_that_has_exited_is_read_to_its_end), || {
         let text = RefCell::default();
