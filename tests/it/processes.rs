@@ -9,6 +9,7 @@ use selkie::process::{Child, ChildInput, ChildOutput};
 use selkie::{Key, READ, Selector, Source, WRITE};
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
@@ -510,7 +511,7 @@ fn output_up_to_the_limit_is_no_error_and_beyond_is() -> io::Result<()> {
         let outcome = RefCell::new(Vec::new());
         let sel = Selector::new()?;
         for max in [6, 5] {
-            let mut command = shell("echo one; echo 2 >&2; test $0 = 6 || sleep 1000");
+            let mut command = shell("echo one; echo 2 >&2; test $0 = 6 || exec sleep 1000");
             sel.output(command.arg(max.to_string()), max, |_, output| {
                 let result = output.map(|output| output.stdout.len() + output.stderr.len());
                 outcome.borrow_mut().push(result.map_err(|error| error.kind()));
@@ -528,11 +529,15 @@ fn output_too_large_is_told_though_a_grandchild_keeps_the_pipes_open() -> io::Re
     alone(name!(output_too_large_is_told_though_a_grandchild_keeps_the_pipes_open), || {
         let outcome = Cell::new(None);
         let sel = Selector::new()?;
-        let mut command = shell("sleep 30 & yes");
+        // It ends with this process, which has the other end of its input.
+        let (input, writer) = rustix::pipe::pipe()?;
+        rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::CLOEXEC)?;
+        let mut command = shell(&format!("cat <&{} & yes", input.as_raw_fd()));
         sel.output(&mut command, 100_000, |_, output| outcome.set(Some(output)))?;
         in_time(|| sel.run())?;
         let error = outcome.take().expect("it was told").expect_err("there is more than that");
         assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+        drop(writer);
         assert_no_child_left();
         Ok(())
     })
