@@ -2,7 +2,7 @@
 //! in a process of its own, which has no other children.
 #![cfg(unix)]
 
-use crate::util::{LONG, NOW, alone, assert_quiet, in_time, use_up_descriptors};
+use crate::util::{LONG, NOW, alone, assert_quiet, in_time};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, test_kill_process, wait, waitid, waitpid};
 use selkie::process::{Child, ChildInput, ChildOutput};
@@ -156,7 +156,7 @@ fn thousand_children_at_once_exit_each_once_and_leave_no_zombie() -> io::Result<
         let exits = RefCell::new(vec![0; CHILDREN]);
         let sel = Selector::new()?;
         // All of them wait for the end of one pipe.
-        let (gate, opener) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        let (gate, opener) = io::pipe()?;
         for number in 0..CHILDREN {
             let mut command = shell(&format!("read line; exit {}", number % 251));
             let exits = &exits;
@@ -339,6 +339,27 @@ fn input_that_nobody_reads_any_more_is_a_broken_pipe() -> io::Result<()> {
     })
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn child_that_has_exited_has_no_descriptor_left_open() -> io::Result<()> {
+    alone(name!(child_that_has_exited_has_no_descriptor_left_open), || {
+        let sel = Selector::new()?;
+        let before = open_descriptors()?;
+        for _ in 0..3 {
+            let mut command = shell("exit 0");
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let child = sel.spawn(&mut command, |_, _| ())?;
+            in_time(|| sel.run())?;
+            assert_eq!(open_descriptors()?, before + 3);
+            drop(child);
+            sel.output(&mut command, 1, |_, output| assert!(output.is_ok()))?;
+            in_time(|| sel.run())?;
+            assert_eq!(open_descriptors()?, before);
+        }
+        Ok(())
+    })
+}
+
 // ---- ending it
 
 #[test]
@@ -461,7 +482,7 @@ fn command_that_is_not_there_is_refused_and_leaves_nothing() -> io::Result<()> {
 fn child_without_enough_descriptors_is_refused_and_leaves_nothing() -> io::Result<()> {
     alone(name!(child_without_enough_descriptors_is_refused_and_leaves_nothing), || {
         let sel = Selector::new()?;
-        let mut taken = use_up_descriptors()?;
+        let mut taken = crate::util::use_up_descriptors()?;
         let full = taken.len();
         let mut refusals = 0;
         // With none to spare, with one, with two, until there are enough.
