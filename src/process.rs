@@ -105,6 +105,9 @@ impl<'cb> Selector<'cb> {
 
 /// A child process that was started: its key, and its pipes. [`Selector::spawn`] hands it out.
 ///
+/// For a child that one talks with, [`Duplex`](crate::Duplex) makes one stream of its output and its
+/// input, and a [`Connection`](crate::Connection) can be opened over that.
+///
 /// Dropping it closes the pipes that were not taken, and does nothing else to the child.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -6,7 +6,7 @@ use crate::util::{LONG, NOW, alone, assert_quiet, in_time};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, test_kill_process, wait, waitid, waitpid};
 use selkie::process::{Child, ChildInput, ChildOutput};
-use selkie::{Key, READ, Selector, Source, WRITE};
+use selkie::{Connection, Duplex, Input, Key, Protocol, READ, Selector, Source, WRITE};
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
@@ -335,6 +335,48 @@ fn input_that_nobody_reads_any_more_is_a_broken_pipe() -> io::Result<()> {
         sel.register(child.stdin.expect("it is piped"), WRITE, |stdin, _| stdin.write_all(b"hello?"))?;
         in_time(|| sel.run())?;
         assert!(broken.get());
+        Ok(())
+    })
+}
+
+#[test]
+fn child_behind_a_connection_is_talked_with_and_ends_with_it() -> io::Result<()> {
+    struct Talk<'a> {
+        heard: &'a RefCell<Vec<u8>>,
+    }
+
+    type Pipes = Duplex<ChildOutput, ChildInput>;
+
+    impl Protocol<'_, Pipes> for Talk<'_> {
+        fn connected(&mut self, conn: &mut Source<Connection<Pipes>>) -> io::Result<()> {
+            conn.write(b"1\n");
+            Ok(())
+        }
+
+        fn received(&mut self, conn: &mut Source<Connection<Pipes>>, input: &mut Input) -> io::Result<()> {
+            let answer = input.consume_all();
+            self.heard.borrow_mut().extend_from_slice(answer);
+            if self.heard.borrow().len() < 12 {
+                conn.write(answer);
+            } else {
+                conn.shutdown_write();
+            }
+            Ok(())
+        }
+    }
+
+    alone(name!(child_behind_a_connection_is_talked_with_and_ends_with_it), || {
+        let heard = RefCell::default();
+        let code = Cell::new(None);
+        let sel = Selector::new()?;
+        let mut command = shell("while read number; do echo $((number * 2)); done; exit 3");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let child = sel.spawn(&mut command, |_, status| code.set(status.expect("it is ours").code()))?;
+        let pipes = Duplex::new(child.stdout.expect("it is piped"), child.stdin.expect("it is piped"));
+        Connection::open(&sel, pipes, Talk { heard: &heard })?;
+        in_time(|| sel.run())?;
+        assert_eq!(heard.take(), b"2\n4\n8\n16\n32\n");
+        assert_eq!(code.get(), Some(3));
         Ok(())
     })
 }
