@@ -54,7 +54,8 @@
 //! * [`Selector::call_later`] and its neighbours: calls at a given time. [`Selector::set_timeout`]: the
 //!   timeout of a source.
 //! * [`Selector::on_error`]: what becomes of a callback's `Err`.
-//! * `Selector::on_signal` and `stop_on_signals`, with the feature `signal`, on Unix.
+//! * `Selector::stop_on_signals`, with the feature `signal`: `run` that ends on Ctrl-C. On Unix also
+//!   `on_signal`, a callback for any signal.
 //! * `Selector::spawn` and `output`, with the feature `process`: child processes.
 //! * [`stdin()`]: standard input, whatever it is.
 //! * [`net`]: sockets. `unix`, on Unix: pipes, and anything else that has a descriptor. A type of
@@ -88,6 +89,8 @@ mod timer;
 
 mod backoff;
 mod connect;
+#[cfg(all(windows, feature = "signal"))]
+mod ctrl_c;
 mod datagram;
 pub mod net;
 #[cfg(all(feature = "process", any(unix, windows)))]

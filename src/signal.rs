@@ -113,6 +113,9 @@ impl<'cb> Selector<'cb> {
     /// # Errors
     ///
     /// Those of the system: usually, too many descriptors are open.
+    ///
+    /// **Platforms**: on Windows it stops on Ctrl-C and Ctrl-Break, of which a thread is told, and there
+    /// is nothing else about signals.
     pub fn stop_on_signals(&self) -> io::Result<()> {
         let key = self.register(Signals::new([SIGINT, SIGTERM])?, READ, |signals, _| -> io::Result<()> {
             if !signals.take()?.is_empty() {

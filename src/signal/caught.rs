@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) struct Caught {
     pub(super) signal: c_int,
     has_come: Arc<AtomicBool>,
-    actions: [SigId; 2],
+    _actions: [Action; 2],
 }
 
 impl Caught {
@@ -29,12 +29,10 @@ impl Caught {
         // to do both. And whoever reads the byte finds the flag set.
         prepare_default(signal);
         let has_come = Arc::new(AtomicBool::new(false));
-        let set = flag::register(signal, Arc::clone(&has_come))?;
-        let tell = low_level::pipe::register(signal, notify).inspect_err(|_| {
-            low_level::unregister(set);
-        })?;
+        let set = Action(flag::register(signal, Arc::clone(&has_come))?);
+        let tell = Action(low_level::pipe::register(signal, notify)?);
         begin_waiting(signal);
-        Ok(Caught { signal, has_come, actions: [set, tell] })
+        Ok(Caught { signal, has_come, _actions: [set, tell] })
     }
 
     /// Whether it has come since this was last asked.
@@ -45,11 +43,18 @@ impl Caught {
 
 impl Drop for Caught {
     fn drop(&mut self) {
-        // In this order, so that the signal is never without any effect.
+        // Before the actions are dropped, so that the signal is never without any effect.
         end_waiting(self.signal);
-        for action in self.actions {
-            low_level::unregister(action);
-        }
+    }
+}
+
+/// What is done in the signal handler, for as long as this lives.
+#[derive(Debug)]
+struct Action(SigId);
+
+impl Drop for Action {
+    fn drop(&mut self) {
+        low_level::unregister(self.0);
     }
 }
 
