@@ -29,12 +29,12 @@ pub use signal_hook::consts::signal::{
 ///   it together, as the system itself merges what it could not deliver yet. So a call means "at
 ///   least once since the last call": none is lost, and they are not counted.
 /// * There may be several callbacks for a signal, in one selector or in several, each told of it.
-/// * A signal comes to the process, whatever thread it interrupts. A thread that blocks one need not
-///   be that of the selector, as long as there is one that does not block it.
+/// * A signal comes to the process, and any thread may be the one that takes it. If some have it
+///   blocked, there must be one that has not.
 /// * While somebody waits for a signal, it does not do what it does by default, such as to end the
-///   process. When nobody in the process waits for it any more, it does so again, as it would in a
-///   program that never did anything about it. Only `SIGPIPE` is left ignored, as Rust has it, and
-///   so are real-time signals.
+///   process. When nobody in the process waits for it any more, it does that again, even if it was
+///   ignored when the program began, or another handler was set. Only `SIGPIPE`, which Rust has
+///   ignored from the start, and real-time signals do nothing then.
 impl<'cb> Selector<'cb> {
     /// Has `callback` called each time that `signal` (one of those in [`selkie::signal`](self), or
     /// any other number) has come, with the selector and that number.
