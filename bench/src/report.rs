@@ -1,6 +1,9 @@
 //! What comes out: the runs as JSON, tables for those who read, plots.
 
+mod axis;
 mod json;
+mod plot;
+mod summary;
 mod table;
 
 use crate::Result;
@@ -32,6 +35,13 @@ pub struct Heading {
     pub exact: bool,
     pub baseline: &'static str,
     pub peers: Vec<&'static str>,
+}
+
+impl Heading {
+    /// Whose figures the others are divided by; nobody's, if they are counts.
+    fn compared_with(&self) -> Option<&'static str> {
+        (!self.exact).then_some(self.baseline)
+    }
 }
 
 impl Report {
@@ -71,8 +81,11 @@ impl Report {
 pub fn write(report: &Report, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     let table = table::text(report);
+    let summary = summary::text(report);
     fs::write(folder.join("results.json"), json::text(report)?)?;
     fs::write(folder.join("results.md"), &table)?;
+    fs::write(folder.join("summary.md"), &summary)?;
+    plot::write(report, folder)?;
     println!("{table}\nwritten to {}", folder.display());
     Ok(())
 }

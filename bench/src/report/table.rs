@@ -9,7 +9,7 @@ use std::fmt::Write;
 pub fn text(report: &Report) -> String {
     let mut text = head(report);
     let mut suite = "";
-    for cases in report.cases.chunk_by(|a, b| (a.suite, a.exact) == (b.suite, b.exact)) {
+    for cases in report.cases.chunk_by(|a, b| (a.suite, a.compared_with()) == (b.suite, b.compared_with())) {
         if cases[0].suite != suite {
             suite = cases[0].suite;
             let _ = write!(text, "\n## {suite}\n");
@@ -34,7 +34,10 @@ fn head(report: &Report) -> String {
 }
 
 fn legend(case: &Heading) -> String {
-    if case.exact { ", counted".into() } else { format!(" ÷ those of {}: median (least–greatest)", case.baseline) }
+    match case.compared_with() {
+        None => ", counted".into(),
+        Some(baseline) => format!(" ÷ those of {baseline}: median (least–greatest)"),
+    }
 }
 
 /// What was measured in any of these cases, in the order in which it came.
@@ -70,7 +73,8 @@ fn table(report: &Report, cases: &[Heading], figure: &str) -> String {
     table
 }
 
-fn cell(report: &Report, case: &Heading, figure: &str, peer: &str) -> Option<String> {
+/// What a peer has in a case: a count, or a ratio with its spread.
+pub fn cell(report: &Report, case: &Heading, figure: &str, peer: &str) -> Option<String> {
     let runs = report.runs_of(case);
     if case.exact {
         let run = runs.iter().find(|run| run.peer == peer)?;
