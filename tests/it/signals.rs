@@ -315,6 +315,30 @@ fn signal_that_nobody_waits_for_any_more_ends_the_process() -> io::Result<()> {
     })
 }
 
+#[test]
+fn signal_that_was_ignored_at_the_start_ends_the_process_afterwards() -> io::Result<()> {
+    const INSIDE: &str = "SELKIE_TEST_IGNORES_HANGUPS";
+    let name = name!(signal_that_was_ignored_at_the_start_ends_the_process_afterwards);
+    alone(name, || {
+        if std::env::var_os(INSIDE).is_some() {
+            raise(SIGHUP)?; // to no effect
+            let sel = Selector::new()?;
+            let key = sel.on_signal(SIGHUP, |_, _| ())?;
+            raise(SIGHUP)?;
+            assert_eq!(sel.turn(NOW)?, 1);
+            sel.discard(key)?;
+            return raise(SIGHUP);
+        }
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(std::env::current_exe()?);
+        let output = shell.args(["--exact", name, "--nocapture"]).env(INSIDE, "yes").output()?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let killed_by = std::os::unix::process::ExitStatusExt::signal(&output.status);
+        assert_eq!(killed_by, Some(SIGHUP), "{}: {complaint}", output.status);
+        Ok(())
+    })
+}
+
 /// The thread that it came to may still be in the signal handler when it is told and waited for no
 /// more. That is seen in one process of a few dozen, and only for the first of its kind there.
 #[test]
