@@ -53,6 +53,8 @@
 //! * [`Selector::select`] and [`Selector::call`]: the loop as Python has it.
 //! * [`Selector::call_later`] and its neighbours: calls at a given time. [`Selector::set_timeout`]: the
 //!   timeout of a source.
+//! * [`Selector::stats`]: what a selector did and holds. [`Selector::set_slow_callback_duration`]: who kept
+//!   the others waiting.
 //! * [`Selector::on_error`]: what becomes of a callback's `Err`.
 //! * `Selector::stop_on_signals`, with the feature `signal`: `run` that ends on Ctrl-C. On Unix also
 //!   `on_signal`, a callback for any signal.
@@ -85,6 +87,7 @@ mod key;
 mod offload;
 mod remote;
 mod source;
+mod stats;
 mod timer;
 
 mod backoff;
@@ -133,6 +136,7 @@ pub use registered::Outcome;
 pub use remote::{Refused, Remote};
 pub use selector::Selector;
 pub use source::Source;
+pub use stats::{SlowCallback, Stats};
 #[cfg(any(unix, windows))]
 pub use stdin::{Stdin, stdin};
 pub use timer::Timer;

@@ -103,8 +103,8 @@ impl Mail {
         self.waiting.load(Ordering::Acquire)
     }
 
-    pub(crate) fn has_calls(&self) -> bool {
-        self.is_waiting() && !self.lock().calls.is_empty()
+    pub(crate) fn calls(&self) -> usize {
+        if self.is_waiting() { self.lock().calls.len() } else { 0 }
     }
 
     /// Whether nothing is in the box, and nobody left to put anything in.

@@ -19,6 +19,7 @@ use crate::offload::Workers;
 use crate::registered::{Body, Outcome, Pair, Replace, into_source, taken_out};
 use crate::slots::{Kind, Slots};
 use crate::source::{Source, short_io_proves};
+use crate::stats::{Meter, Stats};
 use agenda::Agenda;
 use holder::{Holder, IN_HAND};
 use mailbox::Mailbox;
@@ -121,6 +122,7 @@ pub struct Selector<'cb> {
     replacements: RefCell<Vec<(AnyKey, Replace<'cb>)>>,
     error_hook: Cell<Option<ErrorHook<'cb>>>,
     agenda: Agenda<'cb>,
+    meter: Meter,
     /// Whether foreign code is running while a body is out: a turn, a `call` or a `with` is going on,
     /// or a source's own methods are being called.
     busy: Cell<bool>,
@@ -154,6 +156,7 @@ impl<'cb> Selector<'cb> {
             replacements: RefCell::new(Vec::new()),
             error_hook: Cell::new(None),
             agenda: Agenda::new(),
+            meter: Meter::new(),
             busy: Cell::new(false),
             stopping: Cell::new(false),
             look_twice: Cell::new(false),
@@ -351,6 +354,8 @@ impl<'cb> Selector<'cb> {
         let mut holder = self.take(key)?;
         let _busy = Busy::nested(self);
         let Holder { usage, body, .. } = &mut holder;
+        // It is lent, not called: to find that it would block is nothing to be counted.
+        usage.used.set(true);
         let source = body.as_mut().expect(IN_HAND).source().downcast_mut::<S>().expect(OF_ITS_TYPE);
         let value = f(&mut Source::new(source, usage));
         // Anything may have changed, but this source is still registered: it could not be taken.
@@ -518,7 +523,9 @@ impl<'cb> Selector<'cb> {
         let key = key.into();
         if key == AnyKey::DUE {
             let _busy = Busy::nested(self);
-            return Ok(self.call_due() + self.call_posted() > 0);
+            let called = self.call_due() + self.call_posted();
+            self.meter.count_calls(called);
+            return Ok(called > 0);
         }
         let asked = match self.slots.borrow().get(key) {
             Some(slot) => ready.masked(slot.interest()),
@@ -530,6 +537,7 @@ impl<'cb> Selector<'cb> {
         let mut holder = self.take(key)?;
         let _busy = Busy::nested(self);
         let result = holder.call(asked);
+        self.meter.count_calls(1);
         // What it was told of came from the caller, and says nothing of what the system would say.
         holder.finish_unreported(result);
         Ok(true)
@@ -648,6 +656,24 @@ impl<'cb> Selector<'cb> {
 
     pub(crate) fn workers(&self) -> &Workers<'cb> {
         &self.workers
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// What it holds at present.
+    pub(crate) fn holds(&self) -> Stats {
+        let slots = self.slots.borrow();
+        Stats {
+            sources: slots.len(),
+            unsettled: slots.unsettled(),
+            timeouts: self.agenda.timeouts.borrow().len(),
+            timers: self.agenda.schedule.borrow().len(),
+            posted: self.mailbox.calls(),
+            jobs: self.workers.len(),
+            ..Stats::default()
+        }
     }
 
     pub(crate) fn agenda(&self) -> &Agenda<'cb> {
@@ -773,11 +799,13 @@ impl fmt::Debug for Selector<'_> {
                 f.debug_map().entries(entries).finish()
             }
         }
+        let holds = self.holds();
         f.debug_struct("Selector")
             .field("sources", &Entries(self))
-            .field("timers", &self.agenda.schedule.borrow().len())
-            .field("timeouts", &self.agenda.timeouts.borrow().len())
-            .field("jobs", &self.workers.len())
+            .field("timers", &holds.timers)
+            .field("timeouts", &holds.timeouts)
+            .field("posted", &holds.posted)
+            .field("jobs", &holds.jobs)
             .finish_non_exhaustive()
     }
 }

@@ -536,6 +536,11 @@ impl<B> Slots<B> {
         self.queue.is_empty() && self.to_rearm.is_empty() && self.always.is_empty()
     }
 
+    /// How many slots the system is to be asked about again.
+    pub(crate) fn unsettled(&self) -> usize {
+        self.slab.iter().filter(|(_, slot)| !slot.notes.unsettled().is_none() && !slot.armed.is_none()).count()
+    }
+
     pub(crate) fn has_unsettled(&self) -> bool {
         !self.to_rearm.is_empty()
     }

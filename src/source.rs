@@ -55,6 +55,8 @@ pub(crate) struct Usage<'s, 'cb> {
     pub(crate) slot: u32,
     /// What the source may still be ready for: to begin with, what the callback was told.
     pub(crate) left: Cell<Interest>,
+    /// Whether an operation came to something, or was counted as one that did not.
+    pub(crate) used: Cell<bool>,
 }
 
 impl Usage<'_, '_> {
@@ -151,7 +153,10 @@ impl<'s, 'cb, S: event::Source + 'static> Source<'s, 'cb, S> {
 
     fn watch<T>(&mut self, direction: Interest, result: io::Result<T>) -> io::Result<T> {
         match result {
-            Ok(done) => Ok(done),
+            Ok(done) => {
+                self.usage.used.set(true);
+                Ok(done)
+            }
             Err(error) => Err(self.watch_error(direction, error)),
         }
     }
@@ -159,7 +164,12 @@ impl<'s, 'cb, S: event::Source + 'static> Source<'s, 'cb, S> {
     #[cold]
     fn watch_error(&mut self, direction: Interest, error: io::Error) -> io::Error {
         match error.kind() {
-            ErrorKind::WouldBlock => self.drained(direction),
+            ErrorKind::WouldBlock => {
+                if !self.usage.used.replace(true) {
+                    self.usage.selector.meter().count_spurious_call();
+                }
+                self.drained(direction);
+            }
             // Where mio drops a descriptor on a hang-up, it answers "would block" by trying to
             // watch that one again, and hands on what came of that.
             ErrorKind::NotFound if readiness::DROPS_ON_HANG_UP => return ErrorKind::WouldBlock.into(),
@@ -173,6 +183,7 @@ impl<'s, 'cb, S: event::Source + 'static> Source<'s, 'cb, S> {
     fn watch_stream(&mut self, direction: Interest, result: io::Result<usize>, asked: usize) -> io::Result<usize> {
         match result {
             Ok(moved) => {
+                self.usage.used.set(true);
                 // This holds for an end of stream too. Either it was reported with what was ready,
                 // and no proof counts then; or it came later, and so is reported later.
                 if short_io_proves::<S>() && moved < asked {

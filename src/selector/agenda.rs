@@ -106,24 +106,27 @@ impl<'cb> Selector<'cb> {
             // Each time anew: anything may have been scheduled, reset or cancelled by the last one.
             let taken = self.agenda.schedule.borrow_mut().take_due(now, newcomers);
             let Some((id, call)) = taken else { break };
-            self.call_scheduled(id, call);
+            self.call_scheduled(id, call, "timer");
             called += 1;
         }
         loop {
             let taken = self.agenda.schedule.borrow_mut().take_soon(newcomers);
             let Some((id, call)) = taken else { return called };
-            self.call_scheduled(id, call);
+            self.call_scheduled(id, call, "deferred call");
             called += 1;
         }
     }
 
-    fn call_scheduled(&self, id: EntryId, call: Call<'cb>) {
+    fn call_scheduled(&self, id: EntryId, call: Call<'cb>, what: &'static str) {
         match call {
             Call::Once(callback) => {
                 self.agenda.schedule.borrow_mut().remove(id);
-                callback(self);
+                self.meter.watch(what, || callback(self));
             }
-            Call::Every(repeated) => InUse { selector: self, id, repeated: Some(repeated) }.call(),
+            Call::Every(repeated) => {
+                let repeated = InUse { selector: self, id, repeated: Some(repeated) };
+                self.meter.watch(what, || repeated.call());
+            }
         }
     }
 

@@ -35,8 +35,12 @@ impl<'s, 'cb> Batch<'s, 'cb> {
         let Some(events) = &mut self.events else { return Ok(()) };
         // Lent out only while a source's own `register` and the like are running.
         let Ok(mut poll) = self.selector.poll.try_borrow_mut() else { return Err(busy()) };
+        let meter = &self.selector.meter;
+        let began = meter.wait_begins();
         let result = poll.poll(events, timeout);
+        meter.wait_ended(began);
         self.count = events.iter().count();
+        meter.count_wait(self.count);
         self.told.set(0);
         match result {
             // A signal is none of the caller's business.

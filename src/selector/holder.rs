@@ -25,7 +25,11 @@ pub(super) struct Holder<'s, 'cb> {
 
 impl<'s, 'cb> Holder<'s, 'cb> {
     pub(super) fn empty(selector: &'s Selector<'cb>) -> Self {
-        Holder { usage: Usage { selector, slot: 0, left: Cell::new(Interest::ALL) }, body: None, called: false }
+        Holder {
+            usage: Usage { selector, slot: 0, left: Cell::new(Interest::ALL), used: Cell::new(false) },
+            body: None,
+            called: false,
+        }
     }
 
     /// For a slot that was reserved for `body`.
@@ -51,6 +55,7 @@ impl<'s, 'cb> Holder<'s, 'cb> {
     pub(super) fn dispatch(&mut self, selector: &'s Selector<'cb>, slot: u32, told: Interest) {
         self.usage.slot = slot;
         self.usage.left.set(told);
+        self.usage.used.set(false);
         let result = self.call(told);
         // Anything may have changed: sources come and gone, interests, the slab moved. Only this
         // slot is sure to be there still, because its body is out.
@@ -66,7 +71,17 @@ impl<'s, 'cb> Holder<'s, 'cb> {
     pub(super) fn call(&mut self, ready: Interest) -> io::Result<()> {
         let Some(body) = &mut self.body else { return Ok(()) };
         self.called = true;
+        if self.usage.selector.meter.is_timing() {
+            return self.call_timed(ready);
+        }
         body.call(&self.usage, ready)
+    }
+
+    #[cold]
+    fn call_timed(&mut self, ready: Interest) -> io::Result<()> {
+        let (selector, key) = self.place();
+        let source_type = self.body().source_type();
+        selector.meter.time(key, source_type, || self.body.as_mut().expect(IN_HAND).call(&self.usage, ready))
     }
 
     /// Sees to what came of a callback that was told what the system reported, some of which may

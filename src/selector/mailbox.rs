@@ -27,8 +27,9 @@ impl Mailbox {
         self.0.get().is_some_and(|mail| mail.is_waiting())
     }
 
-    pub(super) fn has_calls(&self) -> bool {
-        self.0.get().is_some_and(|mail| mail.has_calls())
+    /// How many calls wait.
+    pub(super) fn calls(&self) -> usize {
+        self.0.get().map_or(0, |mail| mail.calls())
     }
 
     /// Whether no call is there, nor will ever come.
@@ -86,7 +87,7 @@ impl Selector<'_> {
         let mut called = 0;
         while let Some(call) = taken.calls.pop_front() {
             called += 1;
-            call(self);
+            self.meter.watch("posted call", || call(self));
         }
         called
     }

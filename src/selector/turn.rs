@@ -64,6 +64,7 @@ impl<'cb> Selector<'cb> {
     }
 
     pub(super) fn turn_once(&self, limit: Limit) -> io::Result<usize> {
+        self.meter.count_turn();
         let mut batch = Batch::new(self);
         batch.fill(limit.timeout())?;
         let has_agenda = !self.agenda.is_empty();
@@ -81,6 +82,7 @@ impl<'cb> Selector<'cb> {
             called += self.call_due();
         }
         called += self.call_posted();
+        self.meter.count_calls(called);
         #[cfg(debug_assertions)]
         self.verify();
         Ok(called)
@@ -88,6 +90,7 @@ impl<'cb> Selector<'cb> {
 
     /// As a turn, but that it answers with what it would have told.
     fn select_once(&self, limit: Limit) -> io::Result<Vec<(AnyKey, Interest)>> {
+        self.meter.count_turn();
         let mut batch = Batch::new(self);
         batch.fill(limit.timeout())?;
         let has_agenda = !self.agenda.is_empty();
@@ -96,7 +99,7 @@ impl<'cb> Selector<'cb> {
         }
         self.take_down(batch)?;
         let mut reported = self.slots.borrow_mut().drain_ready();
-        if has_agenda && self.agenda.has_due() || self.mailbox.has_calls() {
+        if has_agenda && self.agenda.has_due() || self.mailbox.calls() > 0 {
             reported.push((AnyKey::DUE, Interest::NONE));
         }
         Ok(reported)

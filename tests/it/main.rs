@@ -10,6 +10,7 @@ mod level;
 mod offload;
 mod remote;
 mod select;
+mod stats;
 mod timeouts;
 mod timers;
 
