@@ -207,6 +207,14 @@ impl Server {
     }
 }
 
+/// Sees to it that `answer` comes next.
+#[track_caller]
+fn expect(client: &mut TcpStream, answer: &str) {
+    let mut buf = vec![0; answer.len()];
+    client.read_exact(&mut buf).expect("the server answers");
+    assert_eq!(String::from_utf8_lossy(&buf), answer);
+}
+
 /// Letters that do not repeat with any likely period, so that what is lost or out of order shows.
 fn letters(range: std::ops::Range<usize>) -> Vec<u8> {
     range.map(|at| b'a' + ((at as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u8 % 26).collect()

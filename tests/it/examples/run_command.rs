@@ -1,20 +1,13 @@
 //! `run_command`: commands that take their time, and clients who do not wait for those of others.
 #![cfg(unix)]
 
-use super::{Running, Server, example};
+use super::{Running, Server, example, expect};
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::process::Command;
 
 fn server(command: &[&str]) -> Server {
     Server::start_by(Command::new(example("run_command")).args(["127.0.0.1:0", "100"]).args(command))
-}
-
-#[track_caller]
-fn expect(client: &mut TcpStream, answer: &str) {
-    let mut buf = vec![0; answer.len()];
-    client.read_exact(&mut buf).expect("the server answers");
-    assert_eq!(String::from_utf8_lossy(&buf), answer);
 }
 
 #[test]

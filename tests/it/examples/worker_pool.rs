@@ -1,19 +1,12 @@
 //! `worker_pool`: what takes long keeps nobody waiting, and the figures say so.
 
-use super::{Running, Server, example};
+use super::{Running, Server, example, expect};
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::process::Command;
 
 fn server() -> Server {
     Server::start_by(Command::new(example("worker_pool")).arg("127.0.0.1:0"))
-}
-
-#[track_caller]
-fn expect(client: &mut TcpStream, answer: &str) {
-    let mut buf = vec![0; answer.len()];
-    client.read_exact(&mut buf).expect("the server answers");
-    assert_eq!(String::from_utf8_lossy(&buf), answer);
 }
 
 #[test]
