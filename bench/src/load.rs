@@ -3,6 +3,7 @@
 //! The load is the same for all servers. It is built on mio alone, so that it is fast and none of
 //! the others is measured by itself.
 
+mod check;
 mod churn;
 mod client;
 mod echo;
@@ -25,6 +26,8 @@ pub enum Load {
     Churn { parallel: usize, until: Until },
     /// That many clients connect and do nothing, then all close; as often as said.
     Fill { clients: usize, times: usize },
+    /// Clients that make it hard for the server to lose nothing.
+    Check,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -49,6 +52,7 @@ pub fn play(args: &mut Skip<Args>) -> Result<()> {
     let figures: Vec<Figure> = match serde_json::from_str(&next()?)? {
         Load::Echo { clients, size, depth, until } => echo::run(port, pid, clients, size, depth, until)?,
         Load::Churn { parallel, until } => churn::run(port, pid, parallel, until)?,
+        Load::Check => check::run(port)?,
         Load::Fill { clients, times } => fill::run(port, pid, clients, times)?,
     };
     for Figure { what, value } in figures {

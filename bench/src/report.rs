@@ -80,12 +80,11 @@ impl Report {
 /// Writes all of it, and says where.
 pub fn write(report: &Report, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
-    let table = table::text(report);
-    let summary = summary::text(report);
+    let plots = plot::write(report, folder)?;
+    let table = table::text(report, &plots);
     fs::write(folder.join("results.json"), json::text(report)?)?;
     fs::write(folder.join("results.md"), &table)?;
-    fs::write(folder.join("summary.md"), &summary)?;
-    plot::write(report, folder)?;
+    fs::write(folder.join("summary.md"), summary::text(report))?;
     println!("{table}\nwritten to {}", folder.display());
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The suites: what is compared, and how it is measured.
 
+mod check;
 mod churn;
 mod counts;
 mod echo;
@@ -17,7 +18,7 @@ use crate::plan::Case;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub const NAMES: [&str; 8] = ["echo", "counts", "protocol", "ring", "memory", "timers", "wake", "churn"];
+pub const NAMES: [&str; 9] = ["check", "echo", "counts", "protocol", "ring", "memory", "timers", "wake", "churn"];
 
 /// What all suites have to go by.
 pub struct Setting {
@@ -67,6 +68,7 @@ impl Setting {
 /// The cases of a suite.
 pub fn cases(name: &str, setting: &Rc<Setting>) -> Vec<Case> {
     match name {
+        "check" => check::cases(setting),
         "echo" => echo::cases(setting),
         "counts" => counts::cases(setting),
         "ring" => ring::cases(setting),

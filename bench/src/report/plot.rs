@@ -42,8 +42,9 @@ struct Series<'r> {
     points: Vec<(&'r str, Spread)>,
 }
 
-/// Writes the plots, each to a file with the name of its suite.
-pub fn write(report: &Report, folder: &Path) -> Result<()> {
+/// Writes the plots, each to a file with the name of its suite, and answers of which suites.
+pub fn write(report: &Report, folder: &Path) -> Result<Vec<&'static str>> {
+    let mut written = Vec::new();
     for (suite, figure) in SHOWN {
         let cases = report.cases.iter().filter(|case| case.suite == suite && is_steady(case));
         let all = cases.map(|case| (case, points(report, case, figure)));
@@ -62,8 +63,9 @@ pub fn write(report: &Report, folder: &Path) -> Result<()> {
             Series { label, points }
         });
         draw(&folder.join(format!("{suite}.svg")), &title, &series.collect::<Vec<_>>())?;
+        written.push(suite);
     }
-    Ok(())
+    Ok(written)
 }
 
 /// Where a suite has cases on one core and on two, those on one: the others depend too much on how

@@ -6,13 +6,17 @@ use super::{Heading, Report};
 use crate::figures::{Spread, ratios};
 use std::fmt::Write;
 
-pub fn text(report: &Report) -> String {
+/// All of them, and the plots of those suites that have one.
+pub fn text(report: &Report, plots: &[&str]) -> String {
     let mut text = head(report);
     let mut suite = "";
     for cases in report.cases.chunk_by(|a, b| (a.suite, a.compared_with()) == (b.suite, b.compared_with())) {
         if cases[0].suite != suite {
             suite = cases[0].suite;
             let _ = write!(text, "\n## {suite}\n");
+            if plots.contains(&suite) {
+                let _ = write!(text, "\n![{suite}]({suite}.svg)\n");
+            }
         }
         for figure in figures(report, cases) {
             let _ = write!(text, "\n**{figure}**{}\n\n{}", legend(&cases[0]), table(report, cases, figure));
@@ -22,8 +26,12 @@ pub fn text(report: &Report) -> String {
 }
 
 fn head(report: &Report) -> String {
-    let mut head =
-        format!("Measured on {}: {}.\n\nWith {}.\n", report.date, report.machine, report.versions.join(", "));
+    let mut head = format!(
+        "# Results\n\nMeasured on {}: {}.\n\nWith {}.\n",
+        report.date,
+        report.machine,
+        report.versions.join(", ")
+    );
     for missing in &report.missing {
         let _ = write!(head, "\nWithout {missing}.\n");
     }

@@ -25,7 +25,7 @@ const TOGETHER: [Shape; 3] = [
     Shape { clients: 50, size: LARGE, depth: 1 },
 ];
 
-const APART: [Shape; 8] = [
+const APART: [Shape; 9] = [
     Shape { clients: 1, size: SMALL, depth: 1 },
     Shape { clients: 50, size: SMALL, depth: 1 },
     Shape { clients: 1000, size: SMALL, depth: 1 },
@@ -34,6 +34,7 @@ const APART: [Shape; 8] = [
     Shape { clients: 1, size: LARGE, depth: 1 },
     Shape { clients: 50, size: LARGE, depth: 1 },
     Shape { clients: 1000, size: LARGE, depth: 1 },
+    Shape { clients: 9000, size: LARGE, depth: 1 },
 ];
 
 pub fn cases(setting: &Rc<Setting>) -> Vec<Case> {
