@@ -51,15 +51,16 @@ fn main() -> ExitCode {
 
 fn serve(args: impl Iterator<Item = OsString>) -> Result<(), Box<dyn Error>> {
     let Options { addr, suffix } = Options::parse(args)?;
+    // Declared before the selector, so the callbacks may borrow it.
+    let server = &Server::new(suffix);
+    let sel = Selector::new()?;
+    sel.stop_on_signals()?;
     let listener = TcpListener::bind(addr).map_err(|error| format!("cannot listen on {addr}: {error}"))?;
     let mut stdout = io::stdout();
     writeln!(stdout, "listening on {}", listener.local_addr()?)
         .and_then(|()| stdout.flush())
         .map_err(|error| format!("cannot print the address: {error}"))?;
 
-    // Declared before the selector, so the callbacks may borrow it.
-    let server = &Server::new(suffix);
-    let sel = Selector::new()?;
     let listener = sel.register(listener, READ, |listener, _| server.accept(listener))?;
     sel.on_error(move |sel, lost| {
         if lost.key == listener {
@@ -84,6 +85,7 @@ struct Server {
     /// room for what was read and the suffix, so that an answer goes out in one piece.
     buf: RefCell<Vec<u8>>,
     suffix: Vec<u8>,
+    clients: Cell<usize>,
     /// The listener, while it is paused.
     paused: Cell<Option<Key<TcpListener>>>,
     /// Why there is no listener any more.
@@ -93,7 +95,7 @@ struct Server {
 impl Server {
     fn new(suffix: Vec<u8>) -> Server {
         let buf = RefCell::new(vec![0; READ_MAX + suffix.len()]);
-        Server { buf, suffix, paused: Cell::new(None), failure: Cell::new(None) }
+        Server { buf, suffix, clients: Cell::new(0), paused: Cell::new(None), failure: Cell::new(None) }
     }
 
     /// The callback of the listener.
@@ -110,6 +112,7 @@ impl Server {
         let _ = conn.set_nodelay(true);
         let mut client = Client { server: self, unsent: Vec::new() };
         listener.selector().register(conn, READ, move |conn, _| client.ready(conn))?;
+        self.clients.set(self.clients.get() + 1);
         Ok(())
     }
 
@@ -123,8 +126,8 @@ impl Server {
             ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => Ok(()),
             // Too many descriptors are open. The connection is still there to be accepted, so we
             // would be called again at once, in vain: better wait until a client has left. If there
-            // is none, waiting does not help. The only source left is the listener then.
-            _ if listener.selector().len() > 1 => {
+            // is none, waiting does not help.
+            _ if self.clients.get() > 0 => {
                 log::warn!("cannot accept connections until a client leaves: {error}");
                 listener.set_interest(Interest::NONE);
                 self.paused.set(Some(listener.key()));
@@ -136,6 +139,7 @@ impl Server {
 
     /// A client is gone, and with it its descriptor.
     fn client_left(&self, sel: &Selector) {
+        self.clients.set(self.clients.get() - 1);
         if let Some(listener) = self.paused.take() {
             if let Err(error) = sel.modify(listener, READ) {
                 self.failure.set(Some(error));

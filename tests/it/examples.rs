@@ -2,7 +2,12 @@
 //! terminals.
 #![cfg_attr(not(unix), allow(dead_code))] // some of them are for Unix only
 
+mod epoll_http;
+mod level_and_edge;
+mod message_queues;
+mod print_server;
 mod run_command;
+mod select_echo;
 mod stdin_quits;
 mod timers;
 mod upper_client;

@@ -298,12 +298,11 @@ fn occupied_address_is_refused_with_a_sentence() {
 #[test]
 #[cfg(unix)]
 fn interrupted_from_the_keyboard_ends() {
-    use std::os::unix::process::ExitStatusExt;
     let server = Server::start(&[]);
     let mut client = server.connect();
     ask(&mut client, b"hello", b"HELLO");
     server.program.signal(rustix::process::Signal::INT);
     let ended = server.program.ended();
-    assert_eq!(ended.status.signal(), Some(2));
+    assert!(ended.status.success(), "{}", ended.stderr);
     expect_end(&mut client);
 }
