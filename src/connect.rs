@@ -1,4 +1,5 @@
-//! Connecting: one address after the other, with a time limit each, and again if so wished.
+//! Connecting: one address after the other, with a time limit each, and again if so wished. Names are
+//! looked up off the loop.
 
 mod dial;
 mod error;
@@ -8,13 +9,16 @@ use crate::connection::{Connection, ConnectionOptions, Stream};
 use crate::interest::{Interest, WRITE};
 use crate::key::Key;
 use crate::net::TcpStream;
+use crate::offload::Job;
 use crate::protocol::Protocol;
 use crate::selector::Selector;
 use crate::source::Source;
 use mio::{Registry, Token, event};
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use dial::Dial;
@@ -62,15 +66,25 @@ const CROWDED: Duration = Duration::from_millis(20);
 /// The addresses are tried in turn, and the first to answer wins. Each has its time limit, 10 seconds
 /// unless told otherwise. A stream that turns out to be connected to itself, as can happen on the
 /// loopback device where nobody listens, counts as refused.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "nothing is connected before `open` or `stream` is called"]
 pub struct Connect<S: Dial = TcpStream> {
-    addresses: Vec<S::Address>,
+    to: To<S::Address>,
     attempt_timeout: Duration,
     backoff: Option<Backoff>,
     rounds_max: Option<u32>,
     options: ConnectionOptions,
 }
+
+/// Where to.
+#[derive(Clone)]
+enum To<A> {
+    Addresses(Vec<A>),
+    Name(String, Arc<Lookup<A>>),
+}
+
+/// How a name is looked up, on a worker's thread.
+type Lookup<A> = dyn Fn() -> io::Result<Vec<A>> + Send + Sync;
 
 impl Connect {
     /// To one address.
@@ -81,6 +95,33 @@ impl Connect {
     /// To the first of several addresses that answers. They are tried in this order, one at a time.
     pub fn to_any(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         Self::with_addresses(addresses)
+    }
+
+    /// To a host by its name, with a port, as in `"example.org:80"` or `"[::1]:80"`. An address is taken
+    /// as it stands. A name is looked up by the system, on a thread of a worker (see
+    /// [`Selector::offload`]), and each address that is found is tried in turn.
+    ///
+    /// The lookup has the time limit of an attempt. It cannot be ended from outside: what is called off
+    /// or too late goes on on its thread, and its answer is dropped.
+    ///
+    /// What is no name and port fails as the lookup does, with [`InvalidInput`](ErrorKind::InvalidInput).
+    /// A name that is not known has no kind of its own.
+    pub fn to_host(name: impl Into<String>) -> Self {
+        let name = name.into();
+        match name.parse() {
+            Ok(address) => Self::to(address),
+            Err(_) => Self::with_lookup(name.clone(), move || Ok(name.to_socket_addrs()?.collect())),
+        }
+    }
+
+    /// For a way of your own to look up names: `lookup` is called on a thread of a worker (see
+    /// [`Selector::offload`]), once for each round, and finds the addresses, which are tried in turn.
+    /// `name` is for the error.
+    pub fn with_lookup(
+        name: impl Into<String>,
+        lookup: impl Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(To::Name(name.into(), Arc::new(lookup)))
     }
 }
 
@@ -97,9 +138,12 @@ impl Connect<crate::net::UnixStream> {
 impl<S: Dial> Connect<S> {
     /// For a stream of your own: to the first of several addresses that answers.
     pub fn with_addresses(addresses: impl IntoIterator<Item = S::Address>) -> Self {
-        let addresses = addresses.into_iter().collect();
+        Self::with(To::Addresses(addresses.into_iter().collect()))
+    }
+
+    fn with(to: To<S::Address>) -> Self {
         Connect {
-            addresses,
+            to,
             attempt_timeout: Duration::from_secs(10),
             backoff: None,
             rounds_max: Some(1),
@@ -181,7 +225,7 @@ impl<S: Dial> Connect<S> {
         done: impl FnOnce(&Selector<'cb>, Result<S, ConnectError>) + 'cb,
     ) -> io::Result<Key<Connecting<S>>> {
         let mut driver = Driver::new(self, Box::new(done));
-        let connecting = Connecting { stream: None };
+        let connecting = Connecting { stream: None, found: None };
         let key = selector.register(connecting, Interest::NONE, move |source, ready| driver.called(source, ready))?;
         selector.set_timeout(key, AT_ONCE)?;
         Ok(key)
@@ -189,10 +233,11 @@ impl<S: Dial> Connect<S> {
 }
 
 /// An undertaking to connect, as a source: what the key stands for that [`Connect`] hands out.
-#[derive(Debug)]
-pub struct Connecting<S = TcpStream> {
+pub struct Connecting<S: Dial = TcpStream> {
     /// The present attempt. It stays until the system does not wait for it any more.
     stream: Option<S>,
+    /// What was found when the name was looked up.
+    found: Option<io::Result<Vec<S::Address>>>,
 }
 
 /// The timeout of a source that is to be called in the next turn.
@@ -201,49 +246,119 @@ const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
 /// What is called when there is a stream, or none is to be had.
 type Done<'cb, S> = Box<dyn FnOnce(&Selector<'cb>, Result<S, ConnectError>) + 'cb>;
 
-/// The callback of an undertaking. It is called when its time has come, or the attempt has an
-/// outcome; there is no other place where anything is decided.
+/// The callback of an undertaking. It is called when its time has come, an attempt has an outcome, or
+/// the addresses were found; there is no other place where anything is decided.
 struct Driver<'cb, S: Dial> {
     plan: Connect<S>,
+    stage: Stage,
     /// Where to connect to in this round, the next one first.
     left: VecDeque<S::Address>,
     /// Since when the first of them is tried.
     began: Option<Instant>,
     rounds: u32,
-    is_waiting: bool,
     attempts: Vec<ConnectAttempt>,
     done: Option<Done<'cb, S>>,
 }
 
+/// What the next call of an undertaking is about.
+enum Stage {
+    /// A round begins.
+    Round,
+    /// The addresses were found, or the time for that is over.
+    Lookup(Job),
+    /// The next address is tried.
+    Dial,
+    /// The attempt has an outcome, or its time is over.
+    Outcome,
+}
+
 impl<'cb, S: Dial> Driver<'cb, S> {
     fn new(plan: Connect<S>, done: Done<'cb, S>) -> Self {
-        let left = plan.addresses.iter().cloned().collect();
-        let attempts = Vec::new();
-        Driver { plan, left, began: None, rounds: 0, is_waiting: false, attempts, done: Some(done) }
+        Driver {
+            plan,
+            stage: Stage::Round,
+            left: VecDeque::new(),
+            began: None,
+            rounds: 0,
+            attempts: Vec::new(),
+            done: Some(done),
+        }
     }
 
     fn called(&mut self, source: &mut Source<'_, 'cb, Connecting<S>>, ready: Interest) {
-        if !self.is_waiting {
-            return self.dial(source);
+        match self.stage {
+            Stage::Round => self.begin_round(source),
+            Stage::Lookup(job) => self.end_lookup(source, job),
+            Stage::Dial => self.dial(source),
+            Stage::Outcome => {
+                let outcome = source.stream.as_ref().map(|stream| stream.outcome(ready));
+                match outcome {
+                    Some(Ok(true)) => self.succeed(source),
+                    Some(Ok(false)) | None => self.wait(source),
+                    Some(Err(error)) => self.fail(source, error),
+                }
+            }
         }
-        let outcome = source.stream.as_ref().map(|stream| stream.outcome(ready));
-        match outcome {
-            Some(Ok(true)) => self.succeed(source),
-            Some(Ok(false)) | None => self.wait(source),
-            Some(Err(error)) => self.fail(source, error),
+    }
+
+    fn begin_round(&mut self, source: &mut Source<'_, 'cb, Connecting<S>>) {
+        self.attempts.clear();
+        match &self.plan.to {
+            To::Addresses(addresses) => {
+                self.left.extend(addresses.iter().cloned());
+                self.dial(source);
+            }
+            To::Name(name, lookup) => {
+                let (lookup, key) = (Arc::clone(lookup), source.key());
+                let job = source.selector().offload(
+                    move || lookup(),
+                    move |sel, found| {
+                        // It is not there any more if it was called off meanwhile.
+                        let _ = sel.with(key, |source| {
+                            source.found = Some(found.unwrap_or_else(|panic| Err(panic.into())));
+                            source.set_timeout(AT_ONCE);
+                        });
+                    },
+                );
+                match job {
+                    Ok(job) => {
+                        self.stage = Stage::Lookup(job);
+                        source.set_timeout(Some(self.plan.attempt_timeout));
+                    }
+                    Err(refused) => {
+                        let error = refused.into();
+                        self.attempts.push(ConnectAttempt { to: name.clone(), error });
+                        self.end_round(source);
+                    }
+                }
+            }
         }
+    }
+
+    fn end_lookup(&mut self, source: &mut Source<'_, 'cb, Connecting<S>>, job: Job) {
+        let found = source.found.take().unwrap_or_else(|| {
+            source.selector().cancel_job(job);
+            Err(io::Error::new(ErrorKind::TimedOut, "the name was not found in time"))
+        });
+        match (found, &self.plan.to) {
+            (Ok(addresses), _) => self.left.extend(addresses),
+            (Err(error), To::Name(name, _)) => self.attempts.push(ConnectAttempt { to: name.clone(), error }),
+            (Err(_), To::Addresses(_)) => {}
+        }
+        self.dial(source);
     }
 
     /// Begins with the next address that can be begun with.
     fn dial(&mut self, source: &mut Source<'_, 'cb, Connecting<S>>) {
         source.stream = None;
+        self.stage = Stage::Dial;
         while let Some(address) = self.left.front() {
             let began = *self.began.get_or_insert_with(Instant::now);
             match S::dial(address) {
                 Ok(stream) => {
                     source.stream = Some(stream);
                     source.set_interest(WRITE);
-                    self.is_waiting = true;
+                    self.stage = Stage::Outcome;
                     return self.wait(source);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -273,7 +388,7 @@ impl<'cb, S: Dial> Driver<'cb, S> {
     /// The present attempt has failed. The next one begins when the system has let go of this one.
     fn fail(&mut self, source: &mut Source<'_, 'cb, Connecting<S>>, error: io::Error) {
         self.note(error);
-        self.is_waiting = false;
+        self.stage = Stage::Dial;
         source.set_interest(Interest::NONE);
         source.set_timeout(AT_ONCE);
     }
@@ -291,9 +406,8 @@ impl<'cb, S: Dial> Driver<'cb, S> {
         let may_retry = self.plan.rounds_max.is_none_or(|most| self.rounds < most);
         match &mut self.plan.backoff {
             Some(backoff) if may_retry => {
+                self.stage = Stage::Round;
                 source.set_timeout(Some(backoff.next_delay()));
-                self.left.extend(self.plan.addresses.iter().cloned());
-                self.attempts.clear();
             }
             _ => {
                 let attempts = std::mem::take(&mut self.attempts);
@@ -327,7 +441,7 @@ impl<'cb, S: Dial> Driver<'cb, S> {
 }
 
 /// Without a stream, the source is paused, and nothing is asked of these.
-impl<S: event::Source> event::Source for Connecting<S> {
+impl<S: Dial> event::Source for Connecting<S> {
     fn register(&mut self, registry: &Registry, token: Token, interests: mio::Interest) -> io::Result<()> {
         self.stream.as_mut().map_or(Ok(()), |stream| stream.register(registry, token, interests))
     }
@@ -338,5 +452,22 @@ impl<S: event::Source> event::Source for Connecting<S> {
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         self.stream.as_mut().map_or(Ok(()), |stream| stream.deregister(registry))
+    }
+}
+
+impl<S: Dial> fmt::Debug for Connect<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut connect = f.debug_struct("Connect");
+        match &self.to {
+            To::Addresses(addresses) => connect.field("to", addresses),
+            To::Name(name, _) => connect.field("to", name),
+        };
+        connect.field("attempt_timeout", &self.attempt_timeout).finish_non_exhaustive()
+    }
+}
+
+impl<S: Dial> fmt::Debug for Connecting<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connecting").field("is_waiting", &self.stream.is_some()).finish_non_exhaustive()
     }
 }

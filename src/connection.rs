@@ -14,6 +14,7 @@ use crate::key::Key;
 use crate::net::TcpStream;
 use crate::protocol::{Closed, Protocol, Timeout};
 use crate::selector::Selector;
+use crate::server::Member;
 use crate::source::{Source, short_io_proves};
 use bytes::{Buf, Bytes, BytesMut};
 use deadlines::{Deadlines, Due};
@@ -81,6 +82,8 @@ pub struct Connection<S = TcpStream> {
     end: Option<Closed>,
     draining: u8,
     ended_by_protocol: bool,
+    /// Its place in the server that accepted it. Behind the stream, which is closed before.
+    member: Option<Member>,
 }
 
 /// What has become of the own side.
@@ -122,7 +125,7 @@ impl<S: Stream> Connection<S> {
     where
         P: Protocol<'cb, S> + 'cb,
     {
-        Self::open_with(selector, stream, protocol, ConnectionOptions::new())
+        Self::open_with(selector, stream, protocol, ConnectionOptions::new(), None)
     }
 
     fn open_with<'cb, P>(
@@ -130,6 +133,7 @@ impl<S: Stream> Connection<S> {
         mut stream: S,
         protocol: P,
         options: ConnectionOptions,
+        member: Option<Member>,
     ) -> Result<Key<Connection<S>>, RegisterError<S>>
     where
         P: Protocol<'cb, S> + 'cb,
@@ -165,6 +169,7 @@ impl<S: Stream> Connection<S> {
             end: None,
             draining: 0,
             ended_by_protocol: false,
+            member,
         };
         if let Err(error) = configured {
             return Err(RegisterError::new(error, conn.stream));
@@ -642,6 +647,13 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
             self.set_timeout(timeout);
         }
         self.attention = has_news || self.deadlines.is_some();
+    }
+
+    /// It is about to be dropped.
+    fn leaves(&self) {
+        if let Some(member) = &self.member {
+            member.leaves(self.selector());
+        }
     }
 
     fn read_into(&mut self, buffer: &mut [u8]) -> Option<usize> {

@@ -62,7 +62,8 @@
 //! * [`stdin()`]: standard input, whatever it is.
 //! * [`net`]: sockets. `unix`, on Unix: pipes, and anything else that has a descriptor. A type of
 //!   one's own needs [`event::Source`].
-//! * [`Connect`]: connecting, with a time limit, several addresses, and several rounds.
+//! * [`Server`]: accepting connections, within limits, and ending them in time.
+//! * [`Connect`]: connecting, with a time limit, to several addresses or a name, in several rounds.
 //! * [`DatagramProtocol`]: callbacks over a UDP or Unix datagram socket with an output queue.
 //! * [`Backoff`]: how long to wait before trying again.
 //! * [`codec`]: lines, delimiters, prefixed lengths; frames in a stream of bytes, without I/O.
@@ -98,6 +99,7 @@ mod datagram;
 pub mod net;
 #[cfg(all(feature = "process", any(unix, windows)))]
 pub mod process;
+mod server;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;
 #[cfg(any(unix, windows))]
@@ -135,6 +137,7 @@ pub use protocol::{Closed, Protocol, Timeout};
 pub use registered::Outcome;
 pub use remote::{Refused, Remote};
 pub use selector::Selector;
+pub use server::{Drained, Listener, Server, ServerOptions};
 pub use source::Source;
 pub use stats::{SlowCallback, Stats};
 #[cfg(any(unix, windows))]

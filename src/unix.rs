@@ -1,4 +1,7 @@
-//! Sources for descriptors that are not sockets: [`Fd`] for anything, and mio's pipes.
+//! Sources for descriptors that are not sockets: [`Fd`] for anything, and mio's pipes; and listening at
+//! a path, [`PathListener`].
+
+mod path_listener;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token, event};
@@ -8,6 +11,7 @@ use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsRawFd, RawFd};
 
 pub use mio::unix::pipe;
+pub use path_listener::PathListener;
 
 /// A source made of anything that has a descriptor: a file, a terminal, an inherited pipe, a socket
 /// of some other library, or a bare [`RawFd`].

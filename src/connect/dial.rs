@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 /// A stream that [`Connect`](crate::Connect) can make: TCP, Unix, or one of your own.
 pub trait Dial: event::Source + Sized + 'static {
     /// What it connects to.
-    type Address: Clone + fmt::Debug + 'static;
+    type Address: Clone + fmt::Debug + Send + 'static;
 
     /// Begins to connect, and does not wait.
     ///

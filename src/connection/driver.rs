@@ -4,8 +4,10 @@ use super::deadlines::Due;
 use super::{Connection, Input, Stream};
 use crate::interest::{Interest, READ};
 use crate::protocol::{Closed, Protocol};
+use crate::server::Member;
 use crate::source::Source;
 use bytes::{Buf, BytesMut};
+use std::any::Any;
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::marker::PhantomData;
@@ -38,13 +40,22 @@ where
 {
     let mut driver = Driver { protocol, stage: Stage::New, of: PhantomData };
     move |conn, ready| {
-        conn.driving = true;
-        let mut call = Call { driver: &mut driver, conn };
-        let result = call.run(ready);
-        // There was no panic.
-        mem::forget(call);
-        result
+        if conn.member.as_ref().is_some_and(Member::catches_panics) {
+            let driven = panic::catch_unwind(AssertUnwindSafe(|| driver.drive(conn, ready)));
+            driven.unwrap_or_else(|panic| Err(as_error(&*panic)))
+        } else {
+            driver.drive(conn, ready)
+        }
     }
+}
+
+/// A panic that costs a connection only, as the error that does.
+#[cold]
+fn as_error(panic: &(dyn Any + Send)) -> io::Error {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said =
+        said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("something else than text");
+    io::Error::other(format!("its protocol panicked: {said}"))
 }
 
 /// A protocol, and how far it has come.
@@ -59,6 +70,18 @@ enum Stage {
     New,
     Connected,
     Closed,
+}
+
+impl<'cb, S: Stream, P: Protocol<'cb, S>> Driver<'cb, S, P> {
+    #[inline]
+    fn drive(&mut self, conn: &mut Source<'_, 'cb, Connection<S>>, ready: Interest) -> io::Result<()> {
+        conn.driving = true;
+        let mut call = Call { driver: self, conn };
+        let result = call.run(ready);
+        // There was no panic.
+        mem::forget(call);
+        result
+    }
 }
 
 /// The connection is gone, or somebody else's, and the protocol was not told.
@@ -87,6 +110,7 @@ struct Call<'d, 's, 'cb, S: Stream, P: Protocol<'cb, S>> {
 /// The protocol has panicked.
 impl<'cb, S: Stream, P: Protocol<'cb, S>> Drop for Call<'_, '_, 'cb, S, P> {
     fn drop(&mut self) {
+        self.conn.leaves();
         if mem::replace(&mut self.driver.stage, Stage::Closed) == Stage::Connected {
             self.conn.drop_output();
             // A second panic would end the program.
@@ -298,6 +322,7 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
         self.conn.drop_output();
         self.driver.protocol.closed(Some(self.conn), &reason);
         self.conn.unregister();
+        self.conn.leaves();
         match reason {
             Closed::Failed(error) if self.conn.ended_by_protocol => Err(error),
             Closed::Failed(error) => {

@@ -5,6 +5,7 @@ use crate::error::RegisterError;
 use crate::key::Key;
 use crate::protocol::Protocol;
 use crate::selector::Selector;
+use crate::server::Member;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,7 +128,22 @@ impl ConnectionOptions {
         S: Stream,
         P: Protocol<'cb, S> + 'cb,
     {
-        Connection::open_with(selector, stream, protocol, self.clone())
+        Connection::open_with(selector, stream, protocol, self.clone(), None)
+    }
+
+    /// As `open`, for one that a server has accepted.
+    pub(crate) fn open_member<'cb, S, P>(
+        &self,
+        selector: &Selector<'cb>,
+        stream: S,
+        protocol: P,
+        member: Member,
+    ) -> Result<Key<Connection<S>>, RegisterError<S>>
+    where
+        S: Stream,
+        P: Protocol<'cb, S> + 'cb,
+    {
+        Connection::open_with(selector, stream, protocol, self.clone(), Some(member))
     }
 
     pub(super) fn limits(&self) -> &Limits {

@@ -7,7 +7,8 @@ use selkie::{Interest, Protocol, Selector, Source};
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -134,6 +135,99 @@ fn protocol_is_to_be_called_and_nobody_answers_only_that_is_told() -> io::Result
 }
 
 #[test]
+fn host_is_given_by_address_or_by_name_it_is_connected_to() -> io::Result<()> {
+    let (_listener, address) = listener()?;
+    for host in [address.to_string(), format!("localhost:{}", address.port())] {
+        // The name may stand for other addresses as well, at which nobody listens.
+        let stream = outcome(Connect::to_host(host))?.unwrap();
+        assert_eq!(stream.peer_addr()?, address);
+    }
+    Ok(())
+}
+
+#[test]
+fn name_has_several_addresses_each_is_tried_in_turn() -> io::Result<()> {
+    let (_listener, address) = listener()?;
+    let [first, second] = refusing()?;
+    let loop_thread = std::thread::current().id();
+    let stream = outcome(Connect::with_lookup("three", move || {
+        assert_ne!(std::thread::current().id(), loop_thread, "looked up on the loop");
+        Ok(vec![first, second, address])
+    }))?
+    .unwrap();
+    assert_eq!(stream.peer_addr()?, address);
+    Ok(())
+}
+
+#[test]
+fn lookup_fails_that_is_told_as_an_attempt() -> io::Result<()> {
+    let error = outcome(Connect::to_host("no port"))?.unwrap_err();
+    assert_eq!(attempts(&error), [("no port".to_owned(), ErrorKind::InvalidInput)]);
+    let panicking = Connect::with_lookup("odd", || panic!("as the test has it"));
+    assert_eq!(attempts(&outcome(panicking)?.unwrap_err()), [("odd".to_owned(), ErrorKind::Other)]);
+    let empty = Connect::with_lookup("nowhere", || Ok(Vec::new()));
+    assert!(outcome(empty)?.unwrap_err().attempts().is_empty());
+
+    let kind = Cell::new(None);
+    let sel = Selector::builder().workers(0).build()?;
+    Connect::to_host("localhost:1").stream(&sel, |_, result| kind.set(Some(result.unwrap_err().kind())))?;
+    in_time(|| sel.run())?;
+    assert_eq!(kind.get(), Some(ErrorKind::Unsupported));
+    Ok(())
+}
+
+#[test]
+fn lookup_takes_too_long_that_is_told_and_its_answer_dropped() -> io::Result<()> {
+    let (answer, may_answer) = std::sync::mpsc::channel::<()>();
+    let may_answer = std::sync::Mutex::new(may_answer);
+    let slow = Connect::with_lookup("slow", move || {
+        let _ = may_answer.lock().unwrap().recv();
+        panic!("nobody is told any more");
+    });
+    let answer = Cell::new(Some(answer));
+    let sel = Selector::new()?;
+    slow.attempt_timeout(SHORT).stream(&sel, |_, result| {
+        assert_eq!(attempts(&result.unwrap_err()), [("slow".to_owned(), ErrorKind::TimedOut)]);
+        answer.set(None);
+    })?;
+    in_time(|| sel.run())?;
+    assert!(answer.take().is_none());
+    Ok(())
+}
+
+#[test]
+fn undertaking_is_called_off_in_its_lookup_nobody_is_called() -> io::Result<()> {
+    let (_listener, address) = listener()?;
+    let (answer, may_answer) = std::sync::mpsc::channel();
+    let may_answer = std::sync::Mutex::new(may_answer);
+    let sel = Selector::new()?;
+    let lookup = move || {
+        may_answer.lock().unwrap().recv().unwrap();
+        Ok(vec![address])
+    };
+    let key = Connect::with_lookup("slow", lookup).stream(&sel, |_, _| panic!("called, though called off"))?;
+    sel.turn(Some(LONG))?;
+    sel.discard(key)?;
+    answer.send(()).unwrap();
+    in_time(|| sel.run())
+}
+
+#[test]
+fn name_is_looked_up_again_in_each_round() -> io::Result<()> {
+    let (_listener, address) = listener()?;
+    let [refused] = refusing()?;
+    let lookups = AtomicU32::new(0);
+    let connect = Connect::with_lookup("moving", move || match lookups.fetch_add(1, Ordering::Relaxed) {
+        0 => Err(ErrorKind::NotFound.into()),
+        1 => Ok(vec![refused]),
+        _ => Ok(vec![address]),
+    });
+    let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
+    assert_eq!(outcome(connect.retry(backoff, Some(3)))?.unwrap().peer_addr()?, address);
+    Ok(())
+}
+
+#[test]
 fn undertaking_is_called_off_nobody_is_called() -> io::Result<()> {
     let dropped = Cell::new(false);
     let on_drop = crate::util::OnDrop(|| dropped.set(true));
@@ -186,11 +280,11 @@ fn nobody_listens_yet_retry_goes_on_until_somebody_does() -> io::Result<()> {
 #[test]
 fn rounds_are_limited_it_ends_with_the_last_one() -> io::Result<()> {
     for (rounds_max, expected) in [(3, 3), (1, 1), (0, 1)] {
-        let tried = Rc::new(Cell::new(0));
+        let tried = Arc::new(AtomicU32::new(0));
         let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
-        let connect = Connect::<Refused>::with_addresses([Rc::clone(&tried)]);
+        let connect = Connect::<Refused>::with_addresses([Arc::clone(&tried)]);
         let error = outcome(connect.retry(backoff, Some(rounds_max)))?.unwrap_err();
-        assert_eq!(tried.get(), expected, "with at most {rounds_max} rounds");
+        assert_eq!(tried.load(Ordering::Relaxed), expected, "with at most {rounds_max} rounds");
         assert_eq!(error.attempts().len(), 1);
     }
     Ok(())
@@ -262,26 +356,9 @@ mod crowded {
 #[cfg(unix)]
 mod path {
     use super::*;
+    use crate::util::Folder;
     use selkie::net::UnixStream;
     use std::os::unix::net::UnixListener;
-    use std::path::PathBuf;
-
-    /// A folder of its own for a test's sockets, which goes with it.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> io::Result<Self> {
-            let path = std::env::temp_dir().join(format!("selkie-{name}-{}", std::process::id()));
-            std::fs::create_dir_all(&path)?;
-            Ok(Folder(path))
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
 
     #[test]
     fn path_is_bound_or_not_or_left_behind() -> io::Result<()> {
@@ -365,15 +442,15 @@ fn descriptors_are_used_up_attempt_fails_and_a_later_round_does_not() -> io::Res
 struct Refused(TcpStream);
 
 impl Dial for Refused {
-    type Address = Rc<Cell<u32>>;
-    fn dial(tried: &Rc<Cell<u32>>) -> io::Result<Self> {
-        tried.set(tried.get() + 1);
+    type Address = Arc<AtomicU32>;
+    fn dial(tried: &Arc<AtomicU32>) -> io::Result<Self> {
+        tried.fetch_add(1, Ordering::Relaxed);
         Err(ErrorKind::ConnectionRefused.into())
     }
     fn outcome(&self, _: Interest) -> io::Result<bool> {
         unreachable!("there is none")
     }
-    fn describe(_: &Rc<Cell<u32>>) -> String {
+    fn describe(_: &Arc<AtomicU32>) -> String {
         "nowhere".to_owned()
     }
 }

@@ -405,9 +405,8 @@ mod queue {
 
     #[test]
     fn unix_datagram_is_answered_by_path_and_without_one_refused() -> io::Result<()> {
-        let folder = std::env::temp_dir().join(format!("selkie-datagram-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
-        let (near_path, far_path) = (folder.join("near"), folder.join("far"));
+        let folder = crate::util::Folder::new("datagram")?;
+        let (near_path, far_path) = (folder.0.join("near"), folder.0.join("far"));
         let told = Told::default();
         let far = std::os::unix::net::UnixDatagram::bind(&far_path)?;
         let sel = Selector::new()?;
@@ -419,6 +418,6 @@ mod queue {
         std::os::unix::net::UnixDatagram::unbound()?.send_to(b"echo", &near_path)?;
         assert_eq!(sel.turn(Some(LONG))?, 1);
         assert_told(&told, &["received echo", "received echo", "failed InvalidInput"]);
-        std::fs::remove_dir_all(&folder)
+        Ok(())
     }
 }

@@ -25,6 +25,7 @@ mod reentrancy;
 mod connect;
 mod connection;
 mod datagram;
+mod server;
 
 mod limits;
 mod tidy;

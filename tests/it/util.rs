@@ -321,3 +321,20 @@ pub(crate) fn wakes() -> usize {
     assert_eq!(counts.len(), 1, "this process has one waker");
     counts[0]
 }
+
+/// A folder of its own for a test's files, which goes with it.
+pub(crate) struct Folder(pub(crate) std::path::PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("selkie-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Folder(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
