@@ -21,6 +21,7 @@ use crate::slots::{Kind, Slots};
 use crate::source::{Source, short_io_proves};
 use crate::stats::{Meter, Stats};
 use agenda::Agenda;
+use batch::Batch;
 use holder::{Holder, IN_HAND};
 use mailbox::Mailbox;
 use mio::{Events, Poll, event};
@@ -577,6 +578,7 @@ impl<'cb> Selector<'cb> {
     #[doc(alias = "serve_forever")]
     pub fn run(&self) -> io::Result<()> {
         let _busy = Busy::outermost(self)?;
+        let mut batch = Batch::new(self);
         loop {
             self.heed_signals();
             if self.stopping.get() || self.is_idle() {
@@ -585,7 +587,7 @@ impl<'cb> Selector<'cb> {
                 self.stopping.set(false);
                 return Ok(());
             }
-            self.turn_once(self.prepare(None))?;
+            self.turn_once(&mut batch, self.prepare(None))?;
         }
     }
 

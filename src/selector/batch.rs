@@ -13,8 +13,9 @@ use std::time::Duration;
 const EVENTS_AT_FIRST: usize = 256;
 const EVENTS_MAX: usize = 16_384;
 
-/// What the system reported in one call. Dropped before everybody was told, because a callback
-/// panicked, it has the system asked again about the rest.
+/// What the system reported in one call, and the buffer for it, for as many turns as are made one after
+/// the other. Dropped before everybody was told, because a callback panicked, it has the system asked
+/// again about the rest.
 pub(super) struct Batch<'s, 'cb> {
     selector: &'s Selector<'cb>,
     /// Always there, but for the moment in which it is given back.
@@ -31,6 +32,7 @@ impl<'s, 'cb> Batch<'s, 'cb> {
     }
 
     /// One call into the system.
+    #[inline(always)]
     pub(super) fn fill(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let Some(events) = &mut self.events else { return Ok(()) };
         // Lent out only while a source's own `register` and the like are running.
@@ -49,6 +51,7 @@ impl<'s, 'cb> Batch<'s, 'cb> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn events(&self) -> event::Iter<'_> {
         self.events.as_ref().expect("given back only when dropped").iter()
     }
@@ -68,6 +71,15 @@ impl<'s, 'cb> Batch<'s, 'cb> {
         self.told.set(self.count);
     }
 
+    /// Makes room for more, if there was too little. Everything in it has been taken down.
+    pub(super) fn grow(&mut self) {
+        if self.is_full() && self.count < EVENTS_MAX {
+            self.events = Some(Box::new(Events::with_capacity(EVENTS_MAX.min(self.count * 2))));
+            self.count = 0;
+            self.told.set(0);
+        }
+    }
+
     #[cold]
     fn forget_rest(&self) {
         let mut slots = self.selector.slots.borrow_mut();
@@ -82,9 +94,6 @@ impl Drop for Batch<'_, '_> {
         if self.told.get() < self.count {
             self.forget_rest();
         }
-        let larger = if self.is_full() { EVENTS_MAX.min(self.count * 2) } else { 0 };
-        let events =
-            if larger > self.count { Some(Box::new(Events::with_capacity(larger))) } else { self.events.take() };
-        self.selector.events.set(events);
+        self.selector.events.set(self.events.take());
     }
 }

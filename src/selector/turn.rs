@@ -30,18 +30,20 @@ impl Limit {
 
 impl<'cb> Selector<'cb> {
     pub(super) fn turn_until(&self, timeout: Option<Duration>) -> io::Result<usize> {
-        self.repeat(timeout, |limit| self.turn_once(limit), |called| *called > 0)
+        let mut batch = Batch::new(self);
+        self.repeat(timeout, |limit| self.turn_once(&mut batch, limit), |called| *called > 0)
     }
 
     pub(super) fn select_until(&self, timeout: Option<Duration>) -> io::Result<Vec<(AnyKey, Interest)>> {
-        self.repeat(timeout, |limit| self.select_once(limit), |reported| !reported.is_empty())
+        let mut batch = Batch::new(self);
+        self.repeat(timeout, |limit| self.select_once(&mut batch, limit), |reported| !reported.is_empty())
     }
 
     /// Waits by `once` until something was told or the time is over.
     fn repeat<T>(
         &self,
         timeout: Option<Duration>,
-        once: impl Fn(Limit) -> io::Result<T>,
+        mut once: impl FnMut(Limit) -> io::Result<T>,
         is_something: impl Fn(&T) -> bool,
     ) -> io::Result<T> {
         let started = timeout.filter(|timeout| !timeout.is_zero()).map(|_| Instant::now());
@@ -63,9 +65,9 @@ impl<'cb> Selector<'cb> {
         }
     }
 
-    pub(super) fn turn_once(&self, limit: Limit) -> io::Result<usize> {
+    #[inline]
+    pub(super) fn turn_once(&self, batch: &mut Batch<'_, 'cb>, limit: Limit) -> io::Result<usize> {
         self.meter.count_turn();
-        let mut batch = Batch::new(self);
         batch.fill(limit.timeout())?;
         let has_agenda = !self.agenda.is_empty();
         let timed_out = has_agenda && self.begin_agenda();
@@ -89,9 +91,8 @@ impl<'cb> Selector<'cb> {
     }
 
     /// As a turn, but that it answers with what it would have told.
-    fn select_once(&self, limit: Limit) -> io::Result<Vec<(AnyKey, Interest)>> {
+    fn select_once(&self, batch: &mut Batch<'_, 'cb>, limit: Limit) -> io::Result<Vec<(AnyKey, Interest)>> {
         self.meter.count_turn();
-        let mut batch = Batch::new(self);
         batch.fill(limit.timeout())?;
         let has_agenda = !self.agenda.is_empty();
         if has_agenda {
@@ -161,7 +162,8 @@ impl<'cb> Selector<'cb> {
     // ---- telling
 
     /// Calls the callback of each source in a batch.
-    fn tell(&self, batch: Batch<'_, 'cb>) -> usize {
+    #[inline(always)]
+    fn tell(&self, batch: &Batch<'_, 'cb>) -> usize {
         let mut passed_over = 0;
         let mut holder = Holder::empty(self);
         self.slots.borrow_mut().begin_telling();
@@ -182,7 +184,7 @@ impl<'cb> Selector<'cb> {
     }
 
     /// Takes down all that is ready, also what did not fit into `batch`.
-    fn take_down(&self, mut batch: Batch<'_, 'cb>) -> io::Result<()> {
+    fn take_down(&self, batch: &mut Batch<'_, 'cb>) -> io::Result<()> {
         let mut seen = 0;
         let mut look_twice = self.look_twice.get();
         loop {
@@ -200,6 +202,7 @@ impl<'cb> Selector<'cb> {
             }
             batch.fill(Some(Duration::ZERO))?;
         }
+        batch.grow();
         if seen > 0 {
             self.look_twice.set(false);
         }
