@@ -298,18 +298,24 @@ impl<S: Stream> Connection<S> {
         self.drop_output();
     }
 
+    /// Whether anything has to go before the connection can be closed.
+    fn has_output(&self) -> bool {
+        !self.output.is_empty() || self.stream.has_output()
+    }
+
     /// Whether the driver has anything to see to.
     fn has_news(&self) -> bool {
         let to_tell = self.above_high != self.told_above || self.is_end_to_tell() || self.stopping;
         let to_deliver = self.has_left() && self.may_receive();
-        let to_close = self.end.is_some() || self.closing && !self.lingering && self.output.is_empty();
-        self.is_new || to_tell || to_deliver || to_close
+        let to_read = self.receives() && self.stream.has_input();
+        let to_close = self.end.is_some() || self.closing && !self.lingering && !self.has_output();
+        self.is_new || to_tell || to_deliver || to_read || to_close
     }
 
     /// How long there is to wait for whatever is over next.
     fn next_timeout(&mut self) -> Option<Duration> {
         let limits = self.options.limits();
-        if !self.closing && (self.output.is_empty() || limits.write.is_none()) {
+        if !self.closing && (!self.has_output() || limits.write.is_none()) {
             self.deadlines = None;
             return limits.idle;
         }
@@ -338,7 +344,7 @@ impl<S: Stream> Connection<S> {
     /// What it asks the selector for.
     fn wanted(&self) -> Interest {
         let read = if self.receives() || self.lingering { READ } else { Interest::NONE };
-        let write = if self.output.is_empty() { Interest::NONE } else { WRITE };
+        let write = if self.has_output() { WRITE } else { Interest::NONE };
         read | write
     }
 }
@@ -440,6 +446,9 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
     }
 
     fn all_sent(&mut self) -> Written {
+        if self.stream.has_output() {
+            self.changed();
+        }
         // A call of the driver puts the idle time-out off by itself.
         if !self.driving && !self.attention && self.timeout.is_some() {
             let timeout = self.timeout;
@@ -488,6 +497,11 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
 
     /// Sends what waits, once.
     fn flush(&mut self) {
+        if self.stream.has_output() {
+            if let Err(error) = self.try_io(WRITE, |conn| conn.stream.flush()) {
+                self.cannot_send(error);
+            }
+        }
         if self.output.is_empty() {
             return;
         }
@@ -517,7 +531,7 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
 
     /// As [`close`](Self::close), with another limit of time.
     pub fn close_within(&mut self, timeout: Duration) {
-        if !self.ended || !self.output.is_empty() {
+        if !self.ended || self.has_output() {
             let now = Instant::now();
             let deadlines = Deadlines::new(self.received, self.sent, now);
             self.deadlines.get_or_insert_with(|| Box::new(deadlines)).close_within(timeout, now);

@@ -129,7 +129,7 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
         } else {
             self.see_to(ready);
         }
-        if self.conn.attention {
+        if self.conn.attention || self.conn.stream.has_input() || self.conn.stream.has_output() {
             return self.see_to_what_came_of_it();
         }
         self.conn.driving = false;
@@ -156,10 +156,10 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
         if self.conn.has_left() && self.conn.may_receive() {
             self.conn.redeliver = false;
             self.deliver(&[]);
-        } else if self.conn.draining > 0 {
+        } else if self.conn.draining > 0 && !self.conn.replaced {
             self.conn.draining -= 1;
             self.read();
-        } else if ready.is_readable() && self.conn.receives() {
+        } else if (ready.is_readable() || self.conn.stream.has_input()) && self.conn.receives() {
             self.read();
         } else if ready.is_readable() && self.conn.lingering {
             self.discard();
@@ -295,7 +295,7 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
     /// to do the same.
     fn finish(&mut self) -> bool {
         let conn = &mut *self.conn;
-        if !conn.closing || conn.lingering || !conn.output.is_empty() || conn.end.is_some() {
+        if !conn.closing || conn.lingering || conn.has_output() || conn.end.is_some() {
             return false;
         }
         if !conn.ended && self.discard() && self.conn.stream.shutdown_write().is_ok() {

@@ -108,3 +108,77 @@ impl Output {
         drop(mem::take(self));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What is done to an output.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Copy(Vec<u8>),
+        Give(Vec<u8>),
+        Append(Vec<Vec<u8>>, usize),
+        /// So much of what is next goes.
+        Send(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let bytes = || prop::collection::vec(any::<u8>(), 0..40);
+        let step = prop_oneof![
+            bytes().prop_map(Step::Copy),
+            bytes().prop_map(Step::Give),
+            (prop::collection::vec(bytes(), 0..50), 0..60usize).prop_map(|(pieces, gone)| Step::Append(pieces, gone)),
+            (0..100usize).prop_map(Step::Send),
+        ];
+        prop::collection::vec(step, 0..60)
+    }
+
+    /// Takes up to `most` bytes of what is next, as a stream would.
+    fn send(output: &mut Output, most: usize) -> Vec<u8> {
+        let next = output.next(|slices, length| {
+            let next: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            assert_eq!(next.len(), length);
+            next
+        });
+        let sent = next[..most.min(next.len())].to_vec();
+        output.went(sent.len());
+        sent
+    }
+
+    proptest! {
+        #[test]
+        fn output_is_what_was_put_in_less_what_has_gone(steps in steps()) {
+            let (mut output, mut expected) = (Output::default(), VecDeque::new());
+            for step in steps {
+                match step {
+                    Step::Copy(bytes) => {
+                        output.push_copy(&bytes);
+                        expected.extend(bytes);
+                    }
+                    Step::Give(bytes) => {
+                        expected.extend(bytes.iter());
+                        output.push(bytes.into());
+                    }
+                    Step::Append(pieces, gone) => {
+                        let mut other = Output::default();
+                        pieces.iter().for_each(|piece| other.push(Bytes::copy_from_slice(piece)));
+                        let gone = send(&mut other, gone).len();
+                        expected.extend(pieces.concat().iter().skip(gone));
+                        output.append(other);
+                    }
+                    Step::Send(most) => {
+                        let sent = send(&mut output, most);
+                        let gone: Vec<u8> = expected.drain(..sent.len()).collect();
+                        prop_assert_eq!(sent, gone);
+                    }
+                }
+                prop_assert_eq!(output.waiting(), expected.len());
+                let held: usize = output.pieces.iter().map(|piece| piece.bytes().len()).sum();
+                prop_assert_eq!(held, expected.len() + output.gone);
+                prop_assert_eq!(output.is_empty(), output.pieces.capacity() == 0);
+            }
+        }
+    }
+}

@@ -8,8 +8,9 @@ use std::net::{Shutdown, SocketAddr};
 /// What a [`Connection`](crate::Connection) can be made of: a non-blocking stream of bytes that is a
 /// source.
 ///
-/// mio's streams are. A type of one's own is
-/// by one line, `impl Stream for Mine {}`; the methods are for what it can do besides.
+/// mio's streams are, and so is a pair of pipes as a [`Duplex`](crate::Duplex). A type of one's own is
+/// by one line, `impl Stream for Mine {}`; the methods are for what it can do besides. One that holds
+/// back input or output of its own, as an encrypting one does, has to say so in the last two.
 pub trait Stream: Read + Write + event::Source + 'static {
     /// Ends the own side, so that the peer reads an end of stream, and goes on to receive.
     ///
@@ -37,6 +38,18 @@ pub trait Stream: Read + Write + event::Source + 'static {
     fn set_nodelay(&mut self, nodelay: bool) -> io::Result<()> {
         let _ = nodelay;
         Ok(())
+    }
+
+    /// Whether more can be read at once, though the system may have no more: the stream has read ahead.
+    fn has_input(&self) -> bool {
+        false
+    }
+
+    /// Whether the stream has taken more than it has handed to the system. Its
+    /// [`flush`](Write::flush) is called then while there is room, and the connection is not closed
+    /// before. To keep this within bounds, its `write` says "would block".
+    fn has_output(&self) -> bool {
+        false
     }
 }
 

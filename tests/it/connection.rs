@@ -1,5 +1,6 @@
 //! Connections and protocols. [`Probe`] is the protocol of most of these tests.
 
+mod cost;
 mod ending;
 mod handle;
 mod input;

@@ -2,8 +2,12 @@
 
 use super::{Log, Probe};
 use crate::util::*;
-use selkie::{Connection, ConnectionOptions, Selector};
+use mio::{Interest as MioInterest, Registry, Token, event};
+use selkie::net::TcpStream;
+use selkie::{Connection, ConnectionOptions, Selector, Stream};
+use std::cell::RefCell;
 use std::io::{self, Read, Write};
+use std::thread;
 
 #[test]
 fn tcp_sends_small_writes_at_once_unless_told_otherwise() -> io::Result<()> {
@@ -41,11 +45,138 @@ fn own_type_is_a_stream() -> io::Result<()> {
     Ok(())
 }
 
+/// A stream that reads ahead, and holds back what it is to send until it is flushed: what an
+/// encrypting one does.
+struct Buffering {
+    stream: TcpStream,
+    ahead: Vec<u8>,
+    held_back: Vec<u8>,
+}
+
+/// How much it reads out of its buffer, and holds back, at most.
+const BUFFERED: usize = 1000;
+
+impl Read for Buffering {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.ahead.is_empty() {
+            let mut more = vec![0; 100 * BUFFERED];
+            let count = self.stream.read(&mut more)?;
+            self.ahead.extend_from_slice(&more[..count]);
+        }
+        let count = self.ahead.len().min(buf.len()).min(BUFFERED);
+        buf[..count].copy_from_slice(&self.ahead[..count]);
+        self.ahead.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Write for Buffering {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if self.held_back.len() == BUFFERED {
+            self.flush()?;
+        }
+        let count = buf.len().min(BUFFERED - self.held_back.len());
+        self.held_back.extend_from_slice(&buf[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while !self.held_back.is_empty() {
+            let count = self.stream.write(&self.held_back)?;
+            self.held_back.drain(..count);
+        }
+        Ok(())
+    }
+}
+
+impl Stream for Buffering {
+    fn has_input(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    fn has_output(&self) -> bool {
+        !self.held_back.is_empty()
+    }
+}
+
+impl event::Source for Buffering {
+    fn register(&mut self, registry: &Registry, token: Token, interests: MioInterest) -> io::Result<()> {
+        self.stream.register(registry, token, interests)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: MioInterest) -> io::Result<()> {
+        self.stream.reregister(registry, token, interests)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.stream.deregister(registry)
+    }
+}
+
+#[test]
+fn stream_that_reads_ahead_and_holds_back_is_read_and_flushed_to_the_end() -> io::Result<()> {
+    let log = Log::default();
+    let sel = Selector::new()?;
+    let (stream, mut far) = tcp_pair()?;
+    let probe = Probe::new(&log).received(|conn, input| {
+        conn.write(input.consume_all());
+        Ok(())
+    });
+    Connection::open(&sel, Buffering { stream, ahead: Vec::new(), held_back: Vec::new() }, probe)?;
+    // It comes back though nobody ends anything, and nothing new arrives.
+    let sent: Vec<u8> = (0..50_500u32).map(|n| (n % 233) as u8).collect();
+    far.write_all(&sent)?;
+    let mut got = vec![0; sent.len()];
+    let reader = far.try_clone()?;
+    thread::scope(|scope| -> io::Result<()> {
+        let done = scope.spawn(|| (&reader).read_exact(&mut got));
+        while !done.is_finished() {
+            sel.turn(Some(LONG / 1000))?;
+        }
+        done.join().unwrap()
+    })?;
+    assert!(got == sent);
+    assert_quiet(&sel);
+    // What is held back goes before it is closed.
+    far.write_all(b"bye")?;
+    far.shutdown(std::net::Shutdown::Write)?;
+    in_time(|| sel.run())?;
+    let mut rest = String::new();
+    far.read_to_string(&mut rest)?;
+    assert_eq!(rest, "bye");
+    Ok(())
+}
+
+/// A read stops short at the mark of urgent data, with more behind it.
+#[cfg(target_os = "linux")]
+#[test]
+fn urgent_data_amid_the_input_holds_nothing_up() -> io::Result<()> {
+    use rustix::net::{SendFlags, send};
+    let got = RefCell::new(Vec::new());
+    let log = Log::default();
+    let sel = Selector::new()?;
+    let (near, mut far) = tcp_pair()?;
+    let probe = Probe::new(&log).received(|_, input| {
+        got.borrow_mut().extend_from_slice(input.consume_all());
+        Ok(())
+    });
+    Connection::open(&sel, near, probe)?;
+    sel.turn(NOW)?;
+    far.write_all(b"before")?;
+    send(&far, b"!", SendFlags::OOB)?;
+    far.write_all(b"after")?;
+    while got.borrow().len() < 11 {
+        assert!(sel.turn(Some(LONG))? > 0, "it waits, and there is more: {:?}", got.borrow());
+    }
+    assert_eq!(&got.borrow()[..], b"beforeafter");
+    Ok(())
+}
+
 #[cfg(unix)]
 mod unix {
     use super::*;
     use selkie::net::UnixStream;
-    use selkie::{Closed, Duplex, Input, Protocol, Source, Stream, unix::pipe};
+    use selkie::{Closed, Duplex, Input, Protocol, Source, unix::pipe};
 
     /// Sends much, receives it back from an [`Echo`], and ends.
     struct Much<'t> {
