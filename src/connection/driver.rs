@@ -1,6 +1,7 @@
 //! What is between a connection and its protocol: the connection's callback.
 
 use super::deadlines::Due;
+use super::reading::{give_back, take_buffer};
 use super::{Connection, Input, Stream};
 use crate::interest::{Interest, READ};
 use crate::protocol::{Closed, Protocol};
@@ -8,27 +9,11 @@ use crate::server::Member;
 use crate::source::Source;
 use bytes::{Buf, BytesMut};
 use std::any::Any;
-use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::marker::PhantomData;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
-
-/// How much is read in one call.
-const READ_MAX: usize = 64 * 1024;
-
-thread_local! {
-    /// What is read goes here, for all connections of the thread: as a rule a protocol consumes it
-    /// all, and then no connection needs a buffer of its own. Out while it is in use.
-    static BUFFER: Cell<Box<[u8]>> = Cell::default();
-}
-
-#[inline]
-fn take_buffer() -> Box<[u8]> {
-    let buffer = BUFFER.take();
-    if buffer.is_empty() { vec![0; READ_MAX].into_boxed_slice() } else { buffer }
-}
 
 /// The callback by which a connection calls `protocol`.
 pub(super) fn callback<'cb, S, P>(
@@ -192,7 +177,7 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
             Some(count) => self.deliver(&buffer[..count]),
             None => {}
         }
-        BUFFER.set(buffer);
+        give_back(buffer);
     }
 
     /// Has the protocol receive what it has left and what is new.
@@ -310,7 +295,7 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
     fn discard(&mut self) -> bool {
         let mut buffer = take_buffer();
         let count = self.conn.read_into(&mut buffer);
-        BUFFER.set(buffer);
+        give_back(buffer);
         if count == Some(0) {
             self.conn.end(Closed::Finished);
         }
