@@ -3,7 +3,6 @@
 use super::{Log, Probe, SHORT};
 use crate::util::*;
 use selkie::{Connection, Selector};
-use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -169,7 +168,7 @@ fn callback_would_block_or_is_interrupted_goes_on() -> io::Result<()> {
 #[cfg(unix)]
 #[test]
 fn peer_resets_is_closed_with_that_and_no_error_of_a_callback() -> io::Result<()> {
-    let (log, hooked) = (Log::default(), Cell::new(0));
+    let (log, hooked) = (Log::default(), std::cell::Cell::new(0));
     let sel = Selector::new()?;
     sel.on_error(|_, _| hooked.set(hooked.get() + 1));
     let (near, far) = tcp_pair()?;

@@ -5,7 +5,6 @@ use crate::util::*;
 use mio::{Interest as MioInterest, Registry, Token, event};
 use selkie::net::TcpStream;
 use selkie::{Connection, ConnectionOptions, Selector, Stream};
-use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::thread;
 
@@ -152,6 +151,7 @@ fn stream_that_reads_ahead_and_holds_back_is_read_and_flushed_to_the_end() -> io
 #[test]
 fn urgent_data_amid_the_input_holds_nothing_up() -> io::Result<()> {
     use rustix::net::{SendFlags, send};
+    use std::cell::RefCell;
     let got = RefCell::new(Vec::new());
     let log = Log::default();
     let sel = Selector::new()?;
