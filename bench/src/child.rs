@@ -15,21 +15,31 @@ pub const PROGRAM: &str = "program";
 /// And to be a load.
 pub const LOAD: &str = "load";
 
-/// What a process may run on, and how it stands with the other one there.
+/// What a process may run on, and how it stands with others there.
 #[derive(Clone, Copy)]
 pub struct Place {
     pub processor: usize,
-    /// It runs when nobody else wants to, and does not interrupt. A load on the processor of its
-    /// server is to let it finish a turn.
-    pub yields: bool,
+    pub manners: Manners,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Manners {
+    /// As any process.
+    Usual,
+    /// It does not interrupt others when it has something to do.
+    Patient,
+    /// It runs when nobody else wants to, and whoever wants to interrupts it.
+    Yielding,
 }
 
 /// A command that runs `program` at that place. It replaces itself, so its process is the program's.
 pub fn at(place: Place, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("taskset");
     command.arg("-c").arg(place.processor.to_string());
-    if place.yields {
-        command.args(["chrt", "--batch", "0"]);
+    match place.manners {
+        Manners::Usual => {}
+        Manners::Patient => drop(command.args(["chrt", "--batch", "0"])),
+        Manners::Yielding => drop(command.args(["chrt", "--idle", "0"])),
     }
     command.arg(program);
     command

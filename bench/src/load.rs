@@ -8,6 +8,7 @@ mod churn;
 mod client;
 mod echo;
 mod fill;
+mod in_step;
 mod tally;
 
 use crate::Result;
@@ -19,23 +20,18 @@ use std::time::Duration;
 
 #[derive(Serialize, Deserialize)]
 pub enum Load {
-    /// Each client has `depth` requests of `size` bytes on their way, and sends another when one
-    /// has been answered.
-    Echo { clients: usize, size: usize, depth: usize, until: Until },
-    /// Each of `parallel` clients connects, has one request answered, closes, and begins again.
-    Churn { parallel: usize, until: Until },
-    /// That many clients connect and do nothing, then all close; as often as said.
-    Fill { clients: usize, times: usize },
     /// Clients that make it hard for the server to lose nothing.
     Check,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub enum Until {
-    /// For so long, after a while that does not count.
-    Time(Duration),
-    /// Until so many were served.
-    Served(u64),
+    /// Each client has `depth` requests of `size` bytes on their way, and sends another when one
+    /// has been answered, for so long.
+    Echo { clients: usize, size: usize, depth: usize, time: Duration },
+    /// All clients send one request at once, and the next when all were answered.
+    InStep { clients: usize, size: usize, rounds: usize },
+    /// Each of `parallel` clients connects, has one request answered, closes, and begins again, for
+    /// so long.
+    Churn { parallel: usize, time: Duration },
+    /// That many clients connect and do nothing, then all close; as often as said.
+    Fill { clients: usize, times: usize },
 }
 
 /// How long a server has to be silent to be taken for dead.
@@ -50,9 +46,10 @@ pub fn play(args: &mut Skip<Args>) -> Result<()> {
     let port: u16 = next()?.parse()?;
     let pid: u32 = next()?.parse()?;
     let figures: Vec<Figure> = match serde_json::from_str(&next()?)? {
-        Load::Echo { clients, size, depth, until } => echo::run(port, pid, clients, size, depth, until)?,
-        Load::Churn { parallel, until } => churn::run(port, pid, parallel, until)?,
         Load::Check => check::run(port)?,
+        Load::Echo { clients, size, depth, time } => echo::run(port, pid, clients, size, depth, time)?,
+        Load::InStep { clients, size, rounds } => in_step::run(port, clients, size, rounds)?,
+        Load::Churn { parallel, time } => churn::run(port, pid, parallel, time)?,
         Load::Fill { clients, times } => fill::run(port, pid, clients, times)?,
     };
     for Figure { what, value } in figures {

@@ -11,7 +11,7 @@ mod timers;
 mod wake;
 
 use crate::Result;
-use crate::child::Place;
+use crate::child::{Manners, Place};
 use crate::machine;
 use crate::peer::{Peer, Peers, Program};
 use crate::plan::Case;
@@ -26,23 +26,26 @@ pub struct Setting {
     pub quick: bool,
     /// Where a server runs.
     pub server: Place,
-    /// Where the load runs that shares the server's processor.
+    /// Where the load runs that shares the server's processor, and lets it finish a turn.
     pub beside: Place,
     /// Where the load runs that has a processor of its own, if there is a second one.
     pub apart: Option<Place>,
+    /// Where a server runs of which is counted what it does. It lets its load, at `server`, finish.
+    pub counted: Place,
 }
 
 impl Setting {
     pub fn new(peers: Peers, quick: bool) -> Result<Setting> {
         let processors = machine::processors()?;
-        let first = processors[0];
-        let apart = processors.get(1).map(|&processor| Place { processor, yields: false });
+        let first = |manners| Place { processor: processors[0], manners };
+        let second = processors.get(1).map(|&processor| Place { processor, manners: Manners::Usual });
         Ok(Setting {
             peers,
             quick,
-            server: Place { processor: first, yields: false },
-            beside: Place { processor: first, yields: true },
-            apart,
+            server: first(Manners::Usual),
+            beside: first(Manners::Patient),
+            apart: second,
+            counted: first(Manners::Yielding),
         })
     }
 
@@ -83,4 +86,9 @@ pub fn cases(name: &str, setting: &Rc<Setting>) -> Vec<Case> {
 
 fn clients_in_words(clients: usize) -> String {
     if clients == 1 { "1 client".into() } else { format!("{clients} clients") }
+}
+
+/// Whether a load there shares the processor of its server.
+fn shares_a_core(load: Place) -> bool {
+    load.manners == Manners::Patient
 }

@@ -1,18 +1,18 @@
 //! Clients that come, ask once and go.
 
+use super::PATIENCE;
 use super::client::connect;
 use super::tally::Tally;
-use super::{PATIENCE, Until};
 use crate::Result;
 use crate::figures::Figure;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::io::{ErrorKind, Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const REQUEST: [u8; 64] = [b'.'; 64];
 
-pub fn run(port: u16, pid: u32, parallel: usize, until: Until) -> Result<Vec<Figure>> {
+pub fn run(port: u16, pid: u32, parallel: usize, time: Duration) -> Result<Vec<Figure>> {
     let mut poll = Poll::new()?;
     let mut nth = 0;
     let mut next = |poll: &Poll, place: usize| -> Result<Client> {
@@ -30,7 +30,7 @@ pub fn run(port: u16, pid: u32, parallel: usize, until: Until) -> Result<Vec<Fig
     for place in 0..parallel {
         clients.push(next(&poll, place)?);
     }
-    let mut tally = Tally::new(pid, until)?;
+    let mut tally = Tally::new(pid, time);
     let mut events = Events::with_capacity(256);
     while !tally.is_over()? {
         poll.poll(&mut events, Some(PATIENCE))?;

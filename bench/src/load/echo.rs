@@ -1,17 +1,17 @@
 //! Clients that send, and send again when they are answered.
 
+use super::PATIENCE;
 use super::client::connect_all;
 use super::tally::Tally;
-use super::{PATIENCE, Until};
 use crate::Result;
 use crate::figures::Figure;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-pub fn run(port: u16, pid: u32, clients: usize, size: usize, depth: usize, until: Until) -> Result<Vec<Figure>> {
+pub fn run(port: u16, pid: u32, clients: usize, size: usize, depth: usize, time: Duration) -> Result<Vec<Figure>> {
     let mut poll = Poll::new()?;
     let mut all = Vec::with_capacity(clients);
     for (nth, stream) in connect_all(port, clients)?.into_iter().enumerate() {
@@ -21,8 +21,8 @@ pub fn run(port: u16, pid: u32, clients: usize, size: usize, depth: usize, until
         all.push(Client { stream, asked_at: VecDeque::with_capacity(depth), unsent: 0, answered: 0 });
     }
 
-    let mut requests = Requests::new(size, depth, until);
-    let mut tally = Tally::new(pid, until)?;
+    let mut requests = Requests::new(size, depth);
+    let mut tally = Tally::new(pid, time);
     for client in &mut all {
         for _ in 0..depth {
             requests.ask(client, Instant::now());
@@ -54,34 +54,25 @@ struct Client {
     answered: usize,
 }
 
-/// What is asked, and how much of it.
+/// What is asked.
 struct Requests {
     size: usize,
-    /// How many may still be made.
-    left: u64,
     /// As many requests as one client has on their way.
     bytes: Vec<u8>,
     buf: Vec<u8>,
 }
 
 impl Requests {
-    fn new(size: usize, depth: usize, until: Until) -> Requests {
-        let left = match until {
-            Until::Time(_) => u64::MAX,
-            Until::Served(requests) => requests,
-        };
+    fn new(size: usize, depth: usize) -> Requests {
         // Each is a line, for servers to whom that matters.
         let mut request = vec![b'.'; size];
         request[size - 1] = b'\n';
-        Requests { size, left, bytes: request.repeat(depth), buf: vec![0; 64 * 1024] }
+        Requests { size, bytes: request.repeat(depth), buf: vec![0; 64 * 1024] }
     }
 
-    fn ask(&mut self, client: &mut Client, now: Instant) {
-        if self.left > 0 {
-            self.left -= 1;
-            client.asked_at.push_back(now);
-            client.unsent += self.size;
-        }
+    fn ask(&self, client: &mut Client, now: Instant) {
+        client.asked_at.push_back(now);
+        client.unsent += self.size;
     }
 
     fn send(&self, client: &mut Client) -> io::Result<()> {

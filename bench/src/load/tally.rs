@@ -1,6 +1,6 @@
 //! What a load counts, and from when to when.
 
-use super::{Until, WARM_UP};
+use super::WARM_UP;
 use crate::Result;
 use crate::child::processor_time;
 use crate::figures::{Figure, figure};
@@ -12,7 +12,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 pub struct Tally {
     server: u32,
-    until: Until,
+    time: Duration,
     warm_at: Instant,
     begin: Option<Moment>,
     end: Option<Moment>,
@@ -33,13 +33,11 @@ impl Moment {
 }
 
 impl Tally {
-    pub fn new(server: u32, until: Until) -> Result<Tally> {
-        let begin = match until {
-            Until::Time(_) => None,
-            Until::Served(_) => Some(Moment::now(server)?),
-        };
-        let latencies = Histogram::new_with_max(LONGEST.as_nanos() as u64, 3)?;
-        Ok(Tally { server, until, warm_at: Instant::now() + WARM_UP, begin, end: None, latencies })
+    /// Counts for so long, when everything is warm.
+    pub fn new(server: u32, time: Duration) -> Tally {
+        let latencies =
+            Histogram::new_with_max(LONGEST.as_nanos() as u64, 3).expect("three digits up to a minute are possible");
+        Tally { server, time, warm_at: Instant::now() + WARM_UP, begin: None, end: None, latencies }
     }
 
     /// A request was answered.
@@ -50,17 +48,14 @@ impl Tally {
     /// Whether there is nothing more to count. To be asked now and then: it looks at the clock, and
     /// begins to count when everything is warm.
     pub fn is_over(&mut self) -> Result<bool> {
-        let over = match (&self.begin, self.until) {
-            (None, _) => {
-                if Instant::now() >= self.warm_at {
-                    self.begin = Some(Moment::now(self.server)?);
-                    self.latencies.reset();
-                }
-                false
+        let Some(begin) = &self.begin else {
+            if Instant::now() >= self.warm_at {
+                self.begin = Some(Moment::now(self.server)?);
+                self.latencies.reset();
             }
-            (Some(begin), Until::Time(time)) => begin.at.elapsed() >= time,
-            (Some(_), Until::Served(requests)) => self.latencies.len() >= requests,
+            return Ok(false);
         };
+        let over = begin.at.elapsed() >= self.time;
         if over {
             self.end = Some(Moment::now(self.server)?);
         }

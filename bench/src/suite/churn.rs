@@ -1,8 +1,8 @@
 //! Clients that connect, have one request answered, and close.
 
-use super::Setting;
+use super::{Setting, shares_a_core};
 use crate::child::{self, Place, Server};
-use crate::load::{Load, Until};
+use crate::load::Load;
 use crate::peer::Program;
 use crate::plan::Case;
 use std::rc::Rc;
@@ -13,11 +13,11 @@ pub fn cases(setting: &Rc<Setting>) -> Vec<Case> {
 }
 
 fn case(setting: &Rc<Setting>, place: Place) -> Option<Case> {
-    let name = format!("50 at once{}", if place.yields { ", one core" } else { "" });
+    let name = format!("50 at once{}", if shares_a_core(place) { ", one core" } else { "" });
     let baseline = setting.baseline(Program::Echo)?;
     let peers = setting.peers.with(Program::Echo);
     let rounds = setting.rounds();
-    let load = Load::Churn { parallel: 50, until: Until::Time(setting.window()) };
+    let load = Load::Churn { parallel: 50, time: setting.window() };
     let setting = setting.clone();
     let run = Box::new(move |peer| {
         let executable = setting.peers.executable(peer, Program::Echo).expect("each of the peers has it");

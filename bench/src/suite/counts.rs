@@ -3,7 +3,7 @@
 use super::{Setting, clients_in_words};
 use crate::Result;
 use crate::figures::{Figure, figure};
-use crate::load::{Load, Until};
+use crate::load::Load;
 use crate::machine;
 use crate::peer::{Executable, Program};
 use crate::plan::Case;
@@ -28,21 +28,20 @@ fn case(setting: &Rc<Setting>, program: Program, clients: usize) -> Option<Case>
 }
 
 fn count(setting: &Setting, executable: &Executable, clients: usize) -> Result<Vec<Figure>> {
-    let load = |requests| Load::Echo { clients, size: 64, depth: 1, until: Until::Served(requests) };
+    let load = |rounds| Load::InStep { clients, size: 64, rounds };
+    let (few, many) = if setting.quick { (20, 60) } else { (20, 220) };
+    let per_request = |more: f64, less: f64| (more - less) / ((many - few) * clients) as f64;
     let mut figures = Vec::new();
     if machine::has("valgrind") {
-        let (few, many) = if setting.quick { (500, 2500) } else { (2000, 12_000) };
-        let less = watch::memory(executable, setting.server, setting.beside, &load(few))?;
-        let more = watch::memory(executable, setting.server, setting.beside, &load(many))?;
-        let per_request = |more: f64, less: f64| (more - less) / (many - few) as f64;
+        let less = watch::memory(executable, setting.counted, setting.server, &load(few))?;
+        let more = watch::memory(executable, setting.counted, setting.server, &load(many))?;
         figures.push(figure("instructions per request", per_request(more.instructions, less.instructions)));
         figures.push(figure("allocations per request", per_request(more.allocations, less.allocations)));
     }
     if machine::has("strace") {
-        let (few, many) = if setting.quick { (500, 1000) } else { (500, 2500) };
-        let less = watch::system_calls(executable, setting.server, setting.beside, &load(few))?;
-        let more = watch::system_calls(executable, setting.server, setting.beside, &load(many))?;
-        figures.push(figure("system calls per request", (more - less) / (many - few) as f64));
+        let less = watch::system_calls(executable, setting.counted, setting.server, &load(few))?;
+        let more = watch::system_calls(executable, setting.counted, setting.server, &load(many))?;
+        figures.push(figure("system calls per request", per_request(more, less)));
     }
     Ok(figures)
 }

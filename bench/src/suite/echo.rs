@@ -1,8 +1,8 @@
 //! Servers that send back what they are sent, under clients that always want more.
 
-use super::{Setting, clients_in_words};
+use super::{Setting, clients_in_words, shares_a_core};
 use crate::child::{self, Place, Server};
-use crate::load::{Load, Until};
+use crate::load::Load;
 use crate::peer::Program;
 use crate::plan::Case;
 use std::rc::Rc;
@@ -62,12 +62,12 @@ fn case(setting: &Rc<Setting>, place: Place, shape: Shape) -> Option<Case> {
     if depth > 1 {
         name += &format!(", {depth} at once");
     }
-    if place.yields {
+    if shares_a_core(place) {
         name += ", one core";
     }
     let baseline = setting.baseline(Program::Echo)?;
     let peers = setting.peers.with(Program::Echo);
-    let load = Load::Echo { clients, size, depth, until: Until::Time(setting.window()) };
+    let load = Load::Echo { clients, size, depth, time: setting.window() };
     let rounds = setting.rounds();
     let setting = setting.clone();
     let run = Box::new(move |peer| {

@@ -31,7 +31,7 @@ fn case(setting: &Rc<Setting>, program: Program) -> Option<Case> {
 
 fn fill(setting: &Setting, executable: &Executable, clients: usize) -> Result<Vec<Figure>> {
     let seen =
-        |clients, times| watch::memory(executable, setting.server, setting.beside, &Load::Fill { clients, times });
+        |clients, times| watch::memory(executable, setting.counted, setting.server, &Load::Fill { clients, times });
     let one = seen(1, 1)?;
     let once = seen(clients, 1)?;
     let twice = seen(clients, 2)?;

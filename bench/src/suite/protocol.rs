@@ -1,9 +1,9 @@
 //! Servers that stand on a buffered connection: the echo, lines, and a web server.
 
-use super::{Setting, clients_in_words};
+use super::{Setting, clients_in_words, shares_a_core};
 use crate::child::{self, Place, Server, output, processor_time};
 use crate::figures::{Figure, figure};
-use crate::load::{Load, Until};
+use crate::load::Load;
 use crate::machine;
 use crate::peer::Program;
 use crate::plan::Case;
@@ -32,7 +32,7 @@ fn echo(setting: &Rc<Setting>, program: Program, clients: usize, depth: usize) -
         peers.push(baseline);
     }
     let rounds = setting.rounds();
-    let load = Load::Echo { clients, size: 64, depth, until: Until::Time(setting.window()) };
+    let load = Load::Echo { clients, size: 64, depth, time: setting.window() };
     let setting = setting.clone();
     let run = Box::new(move |peer| {
         let program = if peer == baseline { Program::Echo } else { program };
@@ -65,7 +65,7 @@ fn web(setting: &Rc<Setting>, place: Place) -> Option<Case> {
         server.stop()?;
         web_figures(&said, used).ok_or_else(|| format!("what does wrk mean by {said:?}?").into())
     });
-    let cores = if place.yields { ", one core" } else { "" };
+    let cores = if shares_a_core(place) { ", one core" } else { "" };
     let name = format!("http, {}{cores}", clients_in_words(WEB_CLIENTS));
     Some(Case { suite: "protocol", name, exact: false, rounds, peers, baseline, run })
 }
