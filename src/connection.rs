@@ -28,9 +28,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The timeout by which a connection is called in the next turn, whatever it waits for.
-const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
-
 pub use duplex::Duplex;
 pub use input::Input;
 pub use options::ConnectionOptions;
@@ -120,7 +117,7 @@ pub struct Connection<S = TcpStream> {
     /// What it asks the selector for.
     asked: Interest,
     /// What timeout it has in the selector.
-    timeout: Option<Duration>,
+    alarm: Alarm,
     deadlines: Option<Box<Deadlines>>,
     /// Whether there is anything for the driver to see to beside reading.
     attention: bool,
@@ -153,6 +150,18 @@ pub struct Connection<S = TcpStream> {
     ended_by_protocol: bool,
     /// Its place in the server that accepted it. Behind the stream, which is closed before.
     member: Option<Member>,
+}
+
+/// What a connection's timeout in the selector is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Alarm {
+    None,
+    /// There is news.
+    AtOnce,
+    /// The idle time-out. It counts anew by itself.
+    Idle,
+    /// The nearest of its deadlines.
+    Deadline,
 }
 
 /// What has become of the own side.
@@ -211,7 +220,7 @@ impl<S: Stream> Connection<S> {
             received: 0,
             sent: 0,
             asked: READ,
-            timeout: AT_ONCE,
+            alarm: Alarm::AtOnce,
             deadlines: None,
             attention: true,
             driving: false,
@@ -241,7 +250,7 @@ impl<S: Stream> Connection<S> {
             let (error, conn) = failed.into_parts();
             RegisterError::new(error, conn.stream)
         })?;
-        selector.set_timeout(key, AT_ONCE).expect("it was registered just now");
+        selector.set_timeout(key, Some(Duration::ZERO)).expect("it was registered just now");
         Ok(key)
     }
 

@@ -1,7 +1,7 @@
 //! What is done to a connection beside writing: ending it, pausing it, changing it.
 
 use super::deadlines::Deadlines;
-use super::{Connection, ConnectionOptions, Shutdown, Stream, driver};
+use super::{Alarm, Connection, ConnectionOptions, Shutdown, Stream, driver};
 use crate::protocol::{Closed, Protocol};
 use crate::source::Source;
 use std::io::{self, ErrorKind};
@@ -177,6 +177,11 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
     /// [`nodelay`]: ConnectionOptions::nodelay
     pub fn set_options(&mut self, options: &ConnectionOptions) {
         self.options = options.clone();
+        if self.alarm == Alarm::Idle {
+            // It may have another length now.
+            self.alarm = Alarm::None;
+            self.set_timeout(None);
+        }
         let (waiting, limits) = (self.output.waiting(), self.options.limits());
         self.above_high = waiting > limits.high || self.above_high && waiting > limits.low;
         self.changed();

@@ -5,7 +5,7 @@
 //! timeout of zero, which is over in the next turn.
 
 use super::deadlines::{Deadlines, Due};
-use super::{AT_ONCE, Connection, Stream};
+use super::{Alarm, Connection, Stream};
 use crate::interest::{Interest, READ, WRITE};
 use crate::protocol::Timeout;
 use crate::source::Source;
@@ -21,17 +21,20 @@ impl<S: Stream> Connection<S> {
         self.is_new || to_tell || to_deliver || to_read || to_close
     }
 
-    /// How long there is to wait for whatever is over next.
-    fn next_timeout(&mut self) -> Option<Duration> {
+    /// What to be called for if nothing happens, and after how long.
+    fn next_alarm(&mut self) -> (Alarm, Option<Duration>) {
         let limits = self.options.limits();
+        if self.has_news() {
+            return (Alarm::AtOnce, Some(Duration::ZERO));
+        }
         if !self.closing && (!self.has_output() || limits.write.is_none()) {
             self.deadlines = None;
-            return limits.idle;
+            return (if limits.idle.is_some() { Alarm::Idle } else { Alarm::None }, limits.idle);
         }
         let now = Instant::now();
         let deadlines = self.deadlines.get_or_insert_with(|| Box::new(Deadlines::new(self.received, self.sent, now)));
         deadlines.note(self.received, self.sent, now);
-        deadlines.next(limits, now)
+        (Alarm::Deadline, deadlines.next(limits, now))
     }
 
     /// What time-out is over.
@@ -43,7 +46,7 @@ impl<S: Stream> Connection<S> {
                 deadlines.note(self.received, self.sent, now);
                 deadlines.take_due(limits, now)
             }
-            None if ready.is_timeout() && ready.is_none() && self.timeout == limits.idle => {
+            None if self.alarm == Alarm::Idle && ready.is_timeout() && ready.is_none() => {
                 Some(Due::Told(Timeout::Idle))
             }
             None => None,
@@ -75,13 +78,12 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
             self.asked = wanted;
             self.set_interest(wanted);
         }
-        let has_news = self.has_news();
-        let timeout = if has_news { AT_ONCE } else { self.next_timeout() };
-        // Deadlines stay where they are; the idle time-out counts anew by itself.
-        if timeout != self.timeout || self.deadlines.is_some() {
-            self.timeout = timeout;
+        let (alarm, timeout) = self.next_alarm();
+        // Deadlines stay where they are, while a source's timeout counts from its last call.
+        if alarm != self.alarm || alarm == Alarm::Deadline {
+            self.alarm = alarm;
             self.set_timeout(timeout);
         }
-        self.attention = has_news || self.deadlines.is_some();
+        self.attention = matches!(alarm, Alarm::AtOnce | Alarm::Deadline);
     }
 }

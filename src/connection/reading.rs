@@ -13,18 +13,17 @@ const READ_MAX: usize = 64 * 1024;
 thread_local! {
     /// What is read goes here, for all connections of the thread: as a rule a protocol consumes it
     /// all, and then no connection needs a buffer of its own. Out while it is in use.
-    static BUFFER: Cell<Box<[u8]>> = Cell::default();
+    static BUFFER: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
 #[inline]
 pub(super) fn take_buffer() -> Box<[u8]> {
-    let buffer = BUFFER.take();
-    if buffer.is_empty() { vec![0; READ_MAX].into_boxed_slice() } else { buffer }
+    BUFFER.take().unwrap_or_else(|| vec![0; READ_MAX].into_boxed_slice())
 }
 
 #[inline]
 pub(super) fn give_back(buffer: Box<[u8]>) {
-    BUFFER.set(buffer);
+    BUFFER.set(Some(buffer));
 }
 
 impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {

@@ -1,7 +1,7 @@
 //! Writing: at once as far as there is room, and what waits, by itself.
 
 use super::output::Output;
-use super::{Connection, Shutdown, Stream};
+use super::{Alarm, Connection, Shutdown, Stream};
 use crate::interest::WRITE;
 use crate::protocol::Closed;
 use crate::source::{Source, short_io_proves};
@@ -164,8 +164,8 @@ impl<'cb, S: Stream> Source<'_, 'cb, Connection<S>> {
             self.changed();
         }
         // A call of the driver puts the idle time-out off by itself.
-        if !self.driving && !self.attention && self.timeout.is_some() {
-            let timeout = self.timeout;
+        if !self.driving && self.alarm == Alarm::Idle {
+            let timeout = self.options.limits().idle;
             self.set_timeout(timeout);
         }
         Written::Sent
