@@ -47,6 +47,7 @@
 //!
 //! # Where to read on
 //!
+//! * [`guide`]: the guide, from a server that serves one client to one that runs for real. Begin there.
 //! * [`Selector`]: what level-triggered means here, what one turn does, and what may be done from
 //!   inside a callback.
 //! * [`Source`]: reading and writing, and what saves a system call.
@@ -106,6 +107,9 @@ pub mod signal;
 mod stdin;
 #[cfg(unix)]
 pub mod unix;
+
+#[cfg(any(doc, doctest))]
+pub mod guide;
 
 pub mod codec;
 mod connection;
