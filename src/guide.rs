@@ -7,9 +7,15 @@
 //!    clients, what each costs, and where it breaks.
 //! 2. [Your first server](chapter_2_your_first_server): listening, answering, and what does not fit.
 //! 3. [Level and edge](chapter_3_level_and_edge): the two ways to be told, side by side.
-//! 4. [From Python to selkie](chapter_4_from_python_to_selkie): `selectors` and `asyncio`'s protocols,
-//!    each idiom with its counterpart.
+//! 4. [From Python to selkie](chapter_4_from_python_to_selkie): `selectors`, `asyncio`'s protocols and
+//!    `socketserver`, each idiom with its counterpart.
 //! 5. [Inside a callback](chapter_5_inside_a_callback): what you may do there, and what becomes of it.
+//! 6. [Writing a protocol](chapter_6_writing_a_protocol), and testing it without a socket.
+//! 7. [The rest of the world](chapter_7_the_rest_of_the_world): time, threads, workers, signals,
+//!    children.
+//! 8. [Running it for real](chapter_8_running_it_for_real): limits, time-outs, shutdown, logging, several
+//!    cores, several machines behind a balancer.
+//! 9. [Do you need this?](chapter_9_do_you_need_this) selkie beside its relatives.
 //!
 //! If you come from Python, read the fourth first.
 
@@ -27,4 +33,16 @@ pub mod chapter_4_from_python_to_selkie {
 }
 pub mod chapter_5_inside_a_callback {
     #![doc = include_str!("guide/05-inside-a-callback.md")]
+}
+pub mod chapter_6_writing_a_protocol {
+    #![doc = include_str!("guide/06-writing-a-protocol.md")]
+}
+pub mod chapter_7_the_rest_of_the_world {
+    #![doc = include_str!("guide/07-the-rest-of-the-world.md")]
+}
+pub mod chapter_8_running_it_for_real {
+    #![doc = include_str!("guide/08-running-it-for-real.md")]
+}
+pub mod chapter_9_do_you_need_this {
+    #![doc = include_str!("guide/09-do-you-need-this.md")]
 }
