@@ -17,17 +17,21 @@ fn root() -> PathBuf {
 /// The Rust files in a folder and those below, by their path from the root, with `/` everywhere.
 fn rust_files(folder: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
+    collect_rust_files(folder, &mut found);
+    assert!(!found.is_empty(), "there are no Rust files in {folder}");
+    found
+}
+
+fn collect_rust_files(folder: &str, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(root().join(folder)).unwrap() {
         let entry = entry.unwrap();
         let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
         if entry.file_type().unwrap().is_dir() {
-            found.extend(rust_files(&path));
+            collect_rust_files(&path, found);
         } else if path.ends_with(".rs") {
             found.insert(path);
         }
     }
-    assert!(!found.is_empty(), "there are no Rust files in {folder}");
-    found
 }
 
 /// What stands between backquotes in a text, its fenced blocks left out.
