@@ -17,7 +17,7 @@
 //!    cores, several machines behind a balancer.
 //! 9. [Do you need this?](chapter_9_do_you_need_this) selkie beside its relatives.
 //!
-//! If you come from Python, read the fourth first.
+//! If you come from Python, read the fourth first. The first four are there in Chinese: [中文](zh).
 
 pub mod chapter_1_from_blocking_to_callbacks {
     #![doc = include_str!("guide/01-from-blocking-to-callbacks.md")]
@@ -45,4 +45,27 @@ pub mod chapter_8_running_it_for_real {
 }
 pub mod chapter_9_do_you_need_this {
     #![doc = include_str!("guide/09-do-you-need-this.md")]
+}
+
+/// 教程的前四章。
+///
+/// 1. [从阻塞到回调](zh::chapter_1_from_blocking_to_callbacks)：服务许多客户端的七种写法，各自的代价，以及各自在哪里不行。
+/// 2. [第一个服务器](zh::chapter_2_your_first_server)：监听、回答，以及放不下的数据。
+/// 3. [水平触发与边沿触发](zh::chapter_3_level_and_edge)：得知就绪的两种方式，并排对照。
+/// 4. [从 Python 到 selkie](zh::chapter_4_from_python_to_selkie)：`selectors`、`asyncio` 的协议与 `socketserver`，各有对应。
+// Its code is that of the originals, and so compiled and run there.
+#[cfg(all(doc, not(doctest)))]
+pub mod zh {
+    pub mod chapter_1_from_blocking_to_callbacks {
+        #![doc = include_str!("guide/zh/01-from-blocking-to-callbacks.md")]
+    }
+    pub mod chapter_2_your_first_server {
+        #![doc = include_str!("guide/zh/02-your-first-server.md")]
+    }
+    pub mod chapter_3_level_and_edge {
+        #![doc = include_str!("guide/zh/03-level-and-edge.md")]
+    }
+    pub mod chapter_4_from_python_to_selkie {
+        #![doc = include_str!("guide/zh/04-from-python-to-selkie.md")]
+    }
 }

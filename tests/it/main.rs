@@ -29,5 +29,6 @@ mod server;
 
 mod limits;
 mod tidy;
+mod translation;
 
 mod examples;

@@ -102,7 +102,9 @@ fn readme_names_methods_that_exist() {
 
 #[test]
 fn pages_link_to_files_that_exist() {
-    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"] {
+    for page in
+        ["README.md", "README.zh-CN.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"]
+    {
         let folder = Path::new(page).parent().unwrap();
         let page_text = text(page);
         let targets = page_text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
