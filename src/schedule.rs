@@ -126,6 +126,12 @@ impl<C> Schedule<C> {
         self.entries.get(id.slot as usize).is_some_and(|entry| entry.generation == id.generation)
     }
 
+    /// The entry that is in a slot now.
+    pub(crate) fn id_at(&self, slot: u32) -> Option<EntryId> {
+        let entry = self.entries.get(slot as usize)?;
+        Some(EntryId { slot, generation: entry.generation })
+    }
+
     fn entry_mut(&mut self, id: EntryId) -> Option<&mut Entry<C>> {
         self.entries.get_mut(id.slot as usize).filter(|entry| entry.generation == id.generation)
     }

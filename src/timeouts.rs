@@ -13,9 +13,13 @@ struct Timeout {
 /// of a source does, takes no search and no sorting.
 pub(crate) struct Timeouts {
     schedule: Schedule<Timeout>,
-    /// By the source's slot.
-    by_slot: Vec<Option<EntryId>>,
+    /// Which entry of the schedule, by the source's slot. It grows with the table of sources, and is kept:
+    /// to make it anew for a timeout that comes and goes would take longer with many sources.
+    by_slot: Vec<u32>,
 }
+
+/// In place of an entry.
+const NONE: u32 = u32::MAX;
 
 impl Timeouts {
     pub(crate) fn new() -> Self {
@@ -35,29 +39,31 @@ impl Timeouts {
         self.remove(key.slot);
         let slot = key.slot as usize;
         if self.by_slot.len() <= slot {
-            self.by_slot.resize(slot + 1, None);
+            self.by_slot.resize(slot + 1, NONE);
         }
-        self.by_slot[slot] = Some(self.schedule.at(at, Timeout { key, length }));
+        self.by_slot[slot] = self.schedule.at(at, Timeout { key, length }).slot;
     }
 
     /// The source in `slot` has no timeout any more.
     pub(crate) fn remove(&mut self, slot: u32) {
-        if let Some(id) = self.by_slot.get_mut(slot as usize).and_then(Option::take) {
+        if let Some(id) = self.entry_of(slot) {
+            self.by_slot[slot as usize] = NONE;
             self.schedule.remove(id);
-        }
-        if self.schedule.is_empty() {
-            self.by_slot = Vec::new();
         }
     }
 
     /// The timeout of the source in `slot` counts from `now`, unless it counts from later.
     pub(crate) fn put_off(&mut self, slot: u32, now: Moment) {
-        let Some(Some(id)) = self.by_slot.get(slot as usize).copied() else { return };
+        let Some(id) = self.entry_of(slot) else { return };
         let (Some(timeout), Some(due)) = (self.schedule.holds(id), self.schedule.due_at(id)) else { return };
         let at = now.saturating_add(timeout.length);
         if at > due {
             self.schedule.reset(id, at);
         }
+    }
+
+    fn entry_of(&self, slot: u32) -> Option<EntryId> {
+        self.schedule.id_at(*self.by_slot.get(slot as usize)?)
     }
 
     /// When the next one is over.
@@ -78,6 +84,7 @@ impl Timeouts {
     #[cfg(debug_assertions)]
     pub(crate) fn verify(&self) {
         self.schedule.verify();
-        assert_eq!(self.by_slot.iter().flatten().count(), self.schedule.len(), "a timeout of no source");
+        let entries = self.by_slot.iter().filter(|&&entry| entry != NONE).count();
+        assert_eq!(entries, self.schedule.len(), "a timeout of no source");
     }
 }

@@ -350,3 +350,24 @@ fn many_timeouts_are_put_off_without_a_search() -> io::Result<()> {
     assert!(used.bytes_max < 64 * 1024, "{} bytes", used.bytes_max);
     Ok(())
 }
+
+#[test]
+fn timeout_that_comes_and_goes_takes_no_memory_each_time() -> io::Result<()> {
+    let sel = Selector::new()?;
+    let mut kept = Vec::new();
+    for _ in 0..200 {
+        let (near, far) = tcp_pair()?;
+        kept.push((sel.register(near, READ, uncalled)?, far));
+    }
+    let (last, _) = kept[kept.len() - 1];
+    let come_and_go = |times| {
+        for _ in 0..times {
+            sel.set_timeout(last, Some(LONG)).expect("it is registered");
+            sel.set_timeout(last, None).expect("it is registered");
+        }
+    };
+    come_and_go(1000);
+    let used = allocation_counter::measure(|| come_and_go(1000));
+    assert_eq!(used.count_total, 0, "it was made room for before");
+    Ok(())
+}
