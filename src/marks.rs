@@ -37,8 +37,11 @@ pub(crate) struct Marks {
     sorted: Vec<Mark>,
 }
 
-/// With fewer marks than this it is a heap, and no memory is given back.
+/// With fewer marks than this it is a heap.
 const FEW: usize = 512;
+
+/// So many marks are worth no tidying up.
+const KEPT: usize = 64;
 
 impl Marks {
     pub(crate) fn new() -> Self {
@@ -74,7 +77,7 @@ impl Marks {
 
     /// Gives memory back of which less than a quarter is in use.
     pub(crate) fn give_back(&mut self) {
-        let enough = |used: usize| 2 * (used + FEW);
+        let enough = |used: usize| 2 * (used + KEPT);
         if self.heap.capacity() > 2 * enough(self.heap.len()) {
             self.heap.shrink_to(enough(self.heap.len()));
         }
