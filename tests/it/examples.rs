@@ -18,7 +18,7 @@ mod worker_pool;
 use crate::util::LONG;
 use std::env;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -61,7 +61,9 @@ fn is_up_to_date(program: &Path, name: &str) -> bool {
         }
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = changed(&root.join("src")).max(changed(&root.join("examples").join(format!("{name}.rs"))));
+    let examples = root.join("examples");
+    let paths = [root.join("src"), examples.join("around"), examples.join(format!("{name}.rs")), examples.join(name)];
+    let sources = paths.iter().filter_map(|path| changed(path)).max();
     changed(program).is_some_and(|built| Some(built) >= sources)
 }
 
@@ -183,7 +185,7 @@ impl Transcript {
     }
 }
 
-/// A running `upper_echo`.
+/// A running example that is a server: `upper_echo`, unless another is named.
 struct Server {
     program: Running,
     addr: SocketAddr,
@@ -191,7 +193,11 @@ struct Server {
 
 impl Server {
     fn start(args: &[&str]) -> Server {
-        Server::start_by(Command::new(example("upper_echo")).arg("127.0.0.1:0").args(args))
+        Server::of("upper_echo", args)
+    }
+
+    fn of(name: &str, args: &[&str]) -> Server {
+        Server::start_by(Command::new(example(name)).arg("127.0.0.1:0").args(args))
     }
 
     fn start_by(command: &mut Command) -> Server {
@@ -212,12 +218,26 @@ impl Server {
     }
 }
 
-/// Sees to it that `answer` comes next.
+/// Sends `text`, and sees that it is answered with `answer`.
 #[track_caller]
-fn expect(client: &mut TcpStream, answer: &str) {
+fn ask(stream: &mut TcpStream, text: &[u8], answer: &[u8]) {
+    stream.write_all(text).expect("the server takes it");
+    expect_answer(stream, answer);
+}
+
+#[track_caller]
+fn expect_answer(stream: &mut TcpStream, answer: &[u8]) {
     let mut buf = vec![0; answer.len()];
-    client.read_exact(&mut buf).expect("the server answers");
-    assert_eq!(String::from_utf8_lossy(&buf), answer);
+    stream.read_exact(&mut buf).expect("the server answers");
+    let same = buf.iter().zip(answer).take_while(|(a, b)| a == b).count();
+    let told = |bytes: &[u8]| String::from_utf8_lossy(&bytes[same..bytes.len().min(same + 80)]).into_owned();
+    assert!(buf == answer, "after {same} bytes: {:?} instead of {:?}", told(&buf), told(answer));
+}
+
+#[track_caller]
+fn expect_end(stream: &mut TcpStream) {
+    let n = stream.read(&mut [0]).expect("the server closes in order");
+    assert_eq!(n, 0, "it says more");
 }
 
 /// Letters that do not repeat with any likely period, so that what is lost or out of order shows.
@@ -227,7 +247,7 @@ fn letters(range: std::ops::Range<usize>) -> Vec<u8> {
 
 /// Writes such letters until there is no room: nobody has read for a while. Answers how many.
 fn write_until_full(stream: &mut TcpStream) -> usize {
-    use std::io::{ErrorKind, Write};
+    use std::io::ErrorKind;
     const MAX: usize = 64 << 20;
     stream.set_write_timeout(Some(Duration::from_millis(300))).expect("it is not zero");
     let mut written = 0;

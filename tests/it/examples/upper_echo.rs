@@ -1,26 +1,12 @@
 //! `upper_echo` in front of clients of every kind.
 
-use super::{Running, Server, example, letters, write_until_full};
+use super::{Running, Server, ask, example, expect_answer, expect_end, letters, write_until_full};
+#[cfg(unix)]
+use crate::util::reset;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
-
-/// Sends `text`, and sees that it is answered with `answer`.
-#[track_caller]
-fn ask(stream: &mut TcpStream, text: &[u8], answer: &[u8]) {
-    stream.write_all(text).expect("the server takes it");
-    expect_answer(stream, answer);
-}
-
-#[track_caller]
-fn expect_answer(stream: &mut TcpStream, answer: &[u8]) {
-    let mut buf = vec![0; answer.len()];
-    stream.read_exact(&mut buf).expect("the server answers");
-    let same = buf.iter().zip(answer).take_while(|(a, b)| a == b).count();
-    let told = |bytes: &[u8]| String::from_utf8_lossy(&bytes[same..bytes.len().min(same + 80)]).into_owned();
-    assert!(buf == answer, "after {same} bytes: {:?} instead of {:?}", told(&buf), told(answer));
-}
 
 /// Sees that the answer to so many [`letters`] comes, and then the end of the stream.
 #[track_caller]
@@ -30,12 +16,6 @@ fn expect_letters_and_end(stream: &mut TcpStream, count: usize) {
     let expected = letters(0..count).to_ascii_uppercase();
     let same = answer.iter().zip(&expected).take_while(|(a, b)| a == b).count();
     assert!(answer == expected, "of {count} bytes {} came, the first {same} of them right", answer.len());
-}
-
-#[track_caller]
-fn expect_end(stream: &mut TcpStream) {
-    let n = stream.read(&mut [0]).expect("the server closes in order");
-    assert_eq!(n, 0, "it says more");
 }
 
 fn upper_echo(args: &[&str]) -> Running {
@@ -203,12 +183,6 @@ fn reset_costs_one_connection() {
     server.program.child.kill().unwrap();
     let ended = server.program.ended();
     assert_eq!(ended.stderr, "", "a connection that was reset is nothing to talk about");
-}
-
-/// Closes a connection the hard way.
-#[cfg(unix)]
-fn reset(stream: TcpStream) {
-    rustix::net::sockopt::set_socket_linger(&stream, Some(std::time::Duration::ZERO)).unwrap();
 }
 
 #[test]

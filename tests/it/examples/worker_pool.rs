@@ -1,6 +1,6 @@
 //! `worker_pool`: what takes long keeps nobody waiting, and the figures say so.
 
-use super::{Running, Server, example, expect};
+use super::{Running, Server, example, expect_answer};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::process::Command;
@@ -15,10 +15,10 @@ fn line_comes_back_while_a_worker_is_busy_for_that_very_client() {
     let mut client = server.connect();
     client.write_all(b"slow 300\nhello\nslow 0").unwrap();
     // The slow answer is not there yet, and what is no whole line is not answered.
-    expect(&mut client, "hello\n");
-    expect(&mut client, "done\n");
+    expect_answer(&mut client, b"hello\n");
+    expect_answer(&mut client, b"done\n");
     client.write_all(b"\n").unwrap();
-    expect(&mut client, "done\n");
+    expect_answer(&mut client, b"done\n");
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn slow_line_is_answered_by_the_callback_as_well() {
     let server = server();
     let mut client = server.connect();
     client.write_all(b"slow-here 10\nslow x\n").unwrap();
-    expect(&mut client, "done\nslow x\n");
+    expect_answer(&mut client, b"done\nslow x\n");
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn client_that_leaves_before_its_answer_is_there_harms_nobody() {
     assert_eq!(leaving.read(&mut [0]).expect("the server closes in order"), 0);
     let mut other = server.connect();
     other.write_all(b"slow 200\n").unwrap();
-    expect(&mut other, "done\n");
+    expect_answer(&mut other, b"done\n");
 }
 
 #[test]
@@ -47,8 +47,8 @@ fn jobs_beyond_the_bound_of_the_queue_are_refused_in_a_sentence() {
     let mut client = server.connect();
     // Four are at work, sixteen wait.
     client.write_all("slow 400\n".repeat(21).as_bytes()).unwrap();
-    expect(&mut client, "ask again later: the queue of jobs is full\n");
-    expect(&mut client, &"done\n".repeat(20));
+    expect_answer(&mut client, b"ask again later: the queue of jobs is full\n");
+    expect_answer(&mut client, "done\n".repeat(20).as_bytes());
 }
 
 #[test]
