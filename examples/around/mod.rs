@@ -1,4 +1,4 @@
-//! What stands around each of the tutorials' servers: its arguments, its address, its end. So that
+//! What stands around the servers of several examples: its arguments, its address, its end. So that
 //! the file of an example is about its subject.
 #![allow(dead_code)] // each example uses its part
 
@@ -59,9 +59,14 @@ impl Args {
 
     /// What is left has to be an address, or nothing.
     pub(crate) fn addr(self) -> Result<SocketAddr, String> {
+        self.addr_or(8088)
+    }
+
+    /// The same, with the port that is meant by nothing.
+    pub(crate) fn addr_or(self, port: u16) -> Result<SocketAddr, String> {
         let Args { usage, left } = self;
         match &left[..] {
-            [] => Ok(SocketAddr::from(([127, 0, 0, 1], 8088))),
+            [] => Ok(SocketAddr::from(([127, 0, 0, 1], port))),
             [addr] if !addr.starts_with('-') => {
                 addr.parse().map_err(|_| format!("{addr:?} is not an address such as 127.0.0.1:8088; usage: {usage}"))
             }

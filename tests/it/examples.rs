@@ -8,6 +8,7 @@ mod message_queues;
 mod print_server;
 mod run_command;
 mod select_echo;
+mod line_chat;
 mod stdin_quits;
 mod timers;
 mod upper_client;
