@@ -10,6 +10,7 @@ mod run_command;
 mod select_echo;
 mod line_chat;
 mod stdin_quits;
+mod tcp_proxy;
 mod timers;
 mod upper_client;
 mod upper_echo;
