@@ -9,6 +9,7 @@ mod print_server;
 mod run_command;
 mod select_echo;
 mod line_chat;
+mod redis_kv;
 mod stdin_quits;
 mod tcp_proxy;
 mod timers;
@@ -266,6 +267,12 @@ fn write_until_full(stream: &mut TcpStream) -> usize {
         }
     }
     panic!("it takes {MAX} bytes and more from a client that reads none of its answers");
+}
+
+/// Writes all of `bytes`, beside what else is done with the connection.
+fn write_all_of(stream: &TcpStream, bytes: Vec<u8>) -> thread::JoinHandle<()> {
+    let mut stream = stream.try_clone().expect("there are descriptors");
+    thread::spawn(move || stream.write_all(&bytes).expect("the server takes it in the end"))
 }
 
 /// What Linux says of a process.
