@@ -3,13 +3,14 @@
 #![cfg_attr(not(unix), allow(dead_code))] // some of them are for Unix only
 
 mod epoll_http;
+mod http_hello;
 mod level_and_edge;
+mod line_chat;
 mod message_queues;
 mod print_server;
+mod redis_kv;
 mod run_command;
 mod select_echo;
-mod line_chat;
-mod redis_kv;
 mod stdin_quits;
 mod tcp_proxy;
 mod timers;
