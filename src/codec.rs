@@ -119,6 +119,9 @@ pub trait Decoder {
     /// As [`decode`](Self::decode), when `input` is all that will ever come. `None` when nothing is
     /// left of it.
     ///
+    /// A protocol whose peer has [`ended`](crate::Protocol::ended) finds what is left in
+    /// [`Connection::input`](crate::Connection::input).
+    ///
     /// # Errors
     ///
     /// Those of `decode`, and [`UnexpectedEof`](ErrorKind::UnexpectedEof) if what is left is no
