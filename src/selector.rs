@@ -21,7 +21,6 @@ use crate::slots::{Kind, Slots};
 use crate::source::{Source, short_io_proves};
 use crate::stats::{Meter, Stats};
 use agenda::Agenda;
-use batch::Batch;
 use holder::{Holder, IN_HAND};
 use mailbox::Mailbox;
 use mio::{Events, Poll, event};
@@ -29,6 +28,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
+use turn::{Limit, Turns};
 
 pub(crate) use agenda::{Call, Repeated, nanoseconds};
 
@@ -117,8 +117,8 @@ pub struct Selector<'cb> {
     mailbox: Mailbox,
     slots: RefCell<Slots<Body<'cb>>>,
     poll: RefCell<Poll>,
-    /// The buffer for events; out while they are being told.
-    events: Cell<Option<Box<Events>>>,
+    /// The buffer for events; out while there are turns.
+    events: Cell<Option<Events>>,
     /// Callbacks that are to replace one that is being called.
     replacements: RefCell<Vec<(AnyKey, Replace<'cb>)>>,
     error_hook: Cell<Option<ErrorHook<'cb>>>,
@@ -128,6 +128,10 @@ pub struct Selector<'cb> {
     /// or a source's own methods are being called.
     busy: Cell<bool>,
     stopping: Cell<bool>,
+    /// Whether there may be anything to see to beside sources: something on the agenda, mail, a call to
+    /// stop. Whoever brings it raises this, and a turn that finds nothing of it lowers it. So a turn that
+    /// is about sources alone has one thing to look at.
+    has_other_business: Cell<bool>,
     /// Where mio drops a descriptor on a hang-up, and was then asked to drop it once more, it passes
     /// over the next event of that number, once, whoever has it by then. Whether another look is needed
     /// for that.
@@ -160,6 +164,7 @@ impl<'cb> Selector<'cb> {
             meter: Meter::new(),
             busy: Cell::new(false),
             stopping: Cell::new(false),
+            has_other_business: Cell::new(false),
             look_twice: Cell::new(false),
             workers,
         })
@@ -502,8 +507,7 @@ impl<'cb> Selector<'cb> {
     /// [`ResourceBusy`](ErrorKind::ResourceBusy) from inside a callback; otherwise those of the
     /// system's wait.
     pub fn select(&self, timeout: Option<Duration>) -> io::Result<Vec<(AnyKey, Interest)>> {
-        let _busy = Busy::outermost(self)?;
-        self.select_until(timeout)
+        Turns::begin(self)?.select_until(timeout)
     }
 
     /// Calls a source's callback with as much of `ready` as it asks for now: what Python spells
@@ -535,12 +539,10 @@ impl<'cb> Selector<'cb> {
         if asked.tells_nothing() {
             return Ok(false);
         }
-        let mut holder = self.take(key)?;
+        let holder = self.take(key)?;
         let _busy = Busy::nested(self);
-        let result = holder.call(asked);
+        holder.call_unreported(asked);
         self.meter.count_calls(1);
-        // What it was told of came from the caller, and says nothing of what the system would say.
-        holder.finish_unreported(result);
         Ok(true)
     }
 
@@ -556,8 +558,7 @@ impl<'cb> Selector<'cb> {
     ///
     /// If a callback does, after its source was unregistered and dropped.
     pub fn turn(&self, timeout: Option<Duration>) -> io::Result<usize> {
-        let _busy = Busy::outermost(self)?;
-        self.turn_until(timeout)
+        Turns::begin(self)?.turn_until(timeout)
     }
 
     /// Turns until [`stop`](Self::stop) is called or nothing is left that could ever be called: no
@@ -577,18 +578,25 @@ impl<'cb> Selector<'cb> {
     #[doc(alias = "run_forever")]
     #[doc(alias = "serve_forever")]
     pub fn run(&self) -> io::Result<()> {
-        let _busy = Busy::outermost(self)?;
-        let mut batch = Batch::new(self);
+        let mut turns = Turns::begin(self)?;
         loop {
-            self.heed_signals();
-            if self.stopping.get() || self.is_idle() {
+            let limit = if self.is_at_rest() {
+                Limit::Timeout(None)
+            } else if !self.is_over() {
+                self.prepare(None)
+            } else {
                 // What is accepted after this is for the next time.
                 self.call_posted();
                 self.stopping.set(false);
                 return Ok(());
-            }
-            self.turn_once(&mut batch, self.prepare(None))?;
+            };
+            turns.turn_once(limit)?;
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.heed_signals();
+        self.stopping.get() || self.is_idle()
     }
 
     /// Has a source be no reason for [`run`](Self::run) to go on.
@@ -609,6 +617,7 @@ impl<'cb> Selector<'cb> {
     /// `run` returns at once.
     pub fn stop(&self) {
         self.stopping.set(true);
+        self.has_other_business.set(true);
     }
 
     /// Whether [`stop`](Self::stop) was called and no [`run`](Self::run) has returned for it yet:
@@ -678,7 +687,9 @@ impl<'cb> Selector<'cb> {
         }
     }
 
+    /// For something to be put on it.
     pub(crate) fn agenda(&self) -> &Agenda<'cb> {
+        self.has_other_business.set(true);
         &self.agenda
     }
 

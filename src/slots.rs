@@ -149,6 +149,7 @@ pub(crate) struct After {
 }
 
 impl After {
+    #[cfg(test)]
     pub(crate) const NOTHING: After = After { change: false, timed: false };
 
     fn of(notes: Notes) -> After {
@@ -253,8 +254,11 @@ impl<B> Slots<B> {
 
     /// What was reported is going to be told. None of it is about slots that are reserved from now on:
     /// the part of a generation that a token carries may come round meanwhile.
+    #[inline]
     pub(crate) fn begin_telling(&mut self) {
-        self.newcomers = self.generations.upcoming();
+        if token::COMES_ROUND {
+            self.newcomers = self.generations.upcoming();
+        }
     }
 
     /// Moves the body that an event is for into `place`, and answers what it is to be told: nothing,
@@ -310,15 +314,19 @@ impl<B> Slots<B> {
         true
     }
 
-    /// Puts a body back. Of what its user was told, `left` is not proven to be drained; of what was
-    /// unsettled before, `proven` is.
+    /// Puts a body back, of which nothing is left to be told. False if there is something to see to
+    /// all the same, by `settle`.
     #[inline(always)]
-    pub(crate) fn put_back(&mut self, index: u32, place: &mut Option<B>, left: Interest, proven: Interest) -> After {
+    pub(crate) fn put_back_drained(&mut self, index: u32, place: &mut Option<B>) -> bool {
         let slot = &mut self.slab[index as usize];
         move_over(place, &mut slot.body);
-        if left == Interest::NONE && slot.notes == Notes::NONE {
-            return After::NOTHING;
-        }
+        slot.notes == Notes::NONE
+    }
+
+    /// Puts a body back. Of what its user was told, `left` is not proven to be drained; of what was
+    /// unsettled before, `proven` is.
+    pub(crate) fn put_back(&mut self, index: u32, place: &mut Option<B>, left: Interest, proven: Interest) -> After {
+        move_over(place, &mut self.slab[index as usize].body);
         self.settle(index, left, proven)
     }
 
@@ -329,8 +337,7 @@ impl<B> Slots<B> {
         After::of(slot.notes)
     }
 
-    #[cold]
-    fn settle(&mut self, index: u32, left: Interest, proven: Interest) -> After {
+    pub(crate) fn settle(&mut self, index: u32, left: Interest, proven: Interest) -> After {
         let slot = &mut self.slab[index as usize];
         let before = slot.notes.unsettled();
         slot.notes.set_unsettled(match slot.kind {
@@ -532,6 +539,7 @@ impl<B> Slots<B> {
     }
 
     /// Whether the next wait can begin as things stand.
+    #[inline]
     pub(crate) fn has_nothing_to_do(&self) -> bool {
         self.queue.is_empty() && self.to_rearm.is_empty() && self.always.is_empty()
     }

@@ -162,8 +162,12 @@ impl Meter {
     }
 
     #[inline]
-    pub(crate) fn count_wait(&self, events: usize) {
+    pub(crate) fn count_wait(&self) {
         self.waits.set(self.waits.get() + 1);
+    }
+
+    #[inline]
+    pub(crate) fn count_events(&self, events: usize) {
         self.events.set(self.events.get() + events as u64);
     }
 
@@ -181,15 +185,8 @@ impl Meter {
         self.slow.get().is_some()
     }
 
-    /// When a wait begins, if that is of interest.
-    pub(crate) fn wait_begins(&self) -> Option<Instant> {
-        if self.is_timing() { Some(Instant::now()) } else { None }
-    }
-
-    pub(crate) fn wait_ended(&self, began: Option<Instant>) {
-        if let Some(began) = began {
-            self.time_waiting.set(self.time_waiting.get().saturating_add(began.elapsed()));
-        }
+    pub(crate) fn add_time_waiting(&self, took: Duration) {
+        self.time_waiting.set(self.time_waiting.get().saturating_add(took));
     }
 
     /// Does `call`, the callback of a source, and times it.

@@ -151,10 +151,11 @@ impl<'cb> Selector<'cb> {
         if !self.slots.borrow_mut().set_timed(key, timeout.is_some()) {
             return false;
         }
-        let mut timeouts = self.agenda.timeouts.borrow_mut();
+        let agenda = self.agenda();
+        let mut timeouts = agenda.timeouts.borrow_mut();
         match timeout {
             Some(timeout) => {
-                timeouts.set(key, nanoseconds(timeout), self.agenda.after(timeout));
+                timeouts.set(key, nanoseconds(timeout), agenda.after(timeout));
             }
             None => timeouts.remove(key.slot),
         }

@@ -1,25 +1,24 @@
 //! What the system reported in one call.
 
-use super::{Selector, busy};
+use super::Selector;
 use crate::readiness;
 use mio::Events;
 use mio::event;
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
-use std::time::Duration;
+use std::mem;
+use std::time::{Duration, Instant};
 
 /// Events taken from the system in one call, to begin with. The buffer doubles when it was full, so
 /// that a busy loop comes to take all that is ready in one call; up to `EVENTS_MAX`.
 const EVENTS_AT_FIRST: usize = 256;
 const EVENTS_MAX: usize = 16_384;
 
-/// What the system reported in one call, and the buffer for it, for as many turns as are made one after
-/// the other. Dropped before everybody was told, because a callback panicked, it has the system asked
-/// again about the rest.
+/// What the system reported in one call. Dropped before everybody was told, because a callback
+/// panicked, it has the system asked again about the rest.
 pub(super) struct Batch<'s, 'cb> {
     selector: &'s Selector<'cb>,
-    /// Always there, but for the moment in which it is given back.
-    events: Option<Box<Events>>,
+    events: Events,
     pub(super) count: usize,
     pub(super) told: Cell<usize>,
 }
@@ -27,22 +26,21 @@ pub(super) struct Batch<'s, 'cb> {
 impl<'s, 'cb> Batch<'s, 'cb> {
     /// Nothing yet, with the selector's buffer to put it in.
     pub(super) fn new(selector: &'s Selector<'cb>) -> Self {
-        let events = selector.events.take().unwrap_or_else(|| Box::new(Events::with_capacity(EVENTS_AT_FIRST)));
-        Batch { selector, events: Some(events), count: 0, told: Cell::new(0) }
+        let events = selector.events.take().unwrap_or_else(|| Events::with_capacity(EVENTS_AT_FIRST));
+        Batch { selector, events, count: 0, told: Cell::new(0) }
     }
 
-    /// One call into the system.
-    #[inline(always)]
+    /// One call into the system, when everything from the last one was told or taken down.
+    #[inline]
     pub(super) fn fill(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let Some(events) = &mut self.events else { return Ok(()) };
-        // Lent out only while a source's own `register` and the like are running.
-        let Ok(mut poll) = self.selector.poll.try_borrow_mut() else { return Err(busy()) };
+        if self.is_full() {
+            self.grow();
+        }
         let meter = &self.selector.meter;
-        let began = meter.wait_begins();
-        let result = poll.poll(events, timeout);
-        meter.wait_ended(began);
-        self.count = events.iter().count();
-        meter.count_wait(self.count);
+        meter.count_wait();
+        let result = if meter.is_timing() { self.wait_timed(timeout) } else { self.wait(timeout) };
+        self.count = self.events.iter().count();
+        meter.count_events(self.count);
         self.told.set(0);
         match result {
             // A signal is none of the caller's business.
@@ -51,14 +49,36 @@ impl<'s, 'cb> Batch<'s, 'cb> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        // Lent out only while a source's own `register` and the like are running, and then nobody
+        // may wait.
+        self.selector.poll.borrow_mut().poll(&mut self.events, timeout)
+    }
+
+    #[cold]
+    fn wait_timed(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let began = Instant::now();
+        let result = self.wait(timeout);
+        self.selector.meter.add_time_waiting(began.elapsed());
+        result
+    }
+
     pub(super) fn events(&self) -> event::Iter<'_> {
-        self.events.as_ref().expect("given back only when dropped").iter()
+        self.events.iter()
     }
 
     /// Whether there may be more where this came from.
     pub(super) fn is_full(&self) -> bool {
-        self.events.as_ref().is_some_and(|events| self.count >= events.capacity())
+        self.count >= self.events.capacity()
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let larger = EVENTS_MAX.min(self.count * 2);
+        if larger > self.count {
+            self.events = Events::with_capacity(larger);
+        }
     }
 
     /// Takes down everything, for later.
@@ -69,15 +89,6 @@ impl<'s, 'cb> Batch<'s, 'cb> {
         }
         drop(slots);
         self.told.set(self.count);
-    }
-
-    /// Makes room for more, if there was too little. Everything in it has been taken down.
-    pub(super) fn grow(&mut self) {
-        if self.is_full() && self.count < EVENTS_MAX {
-            self.events = Some(Box::new(Events::with_capacity(EVENTS_MAX.min(self.count * 2))));
-            self.count = 0;
-            self.told.set(0);
-        }
     }
 
     #[cold]
@@ -94,6 +105,6 @@ impl Drop for Batch<'_, '_> {
         if self.told.get() < self.count {
             self.forget_rest();
         }
-        self.selector.events.set(self.events.take());
+        self.selector.events.set(Some(mem::replace(&mut self.events, Events::with_capacity(0))));
     }
 }

@@ -6,13 +6,16 @@ use crate::interest::Interest;
 use crate::key::{AnyKey, token};
 use crate::readiness;
 use crate::registered::{Body, Registered, Replace};
-use crate::slots::{After, Kind, arming};
+use crate::slots::{After, Kind, Slots, arming};
 use crate::source::Usage;
 use mio::{Poll, Registry, Token, event};
-use std::cell::Cell;
+use std::cell::{Cell, RefMut};
 use std::io::{self, ErrorKind};
 
 pub(super) const IN_HAND: &str = "a holder has its body until it is put back or given up";
+
+/// The table of slots, borrowed.
+pub(super) type Table<'s, 'cb> = RefMut<'s, Slots<Body<'cb>>>;
 
 /// A body that is out of its slot. Dropped with the body still in it (its user panicked, failed or
 /// asked for it), it takes the source out of the system's set and vacates the slot.
@@ -30,6 +33,13 @@ impl<'s, 'cb> Holder<'s, 'cb> {
             body: None,
             called: false,
         }
+    }
+
+    /// For bodies that are taken out one after the other, to be called.
+    pub(super) fn for_calls(selector: &'s Selector<'cb>) -> Self {
+        let mut holder = Holder::empty(selector);
+        holder.called = true;
+        holder
     }
 
     /// For a slot that was reserved for `body`.
@@ -50,31 +60,49 @@ impl<'s, 'cb> Holder<'s, 'cb> {
 
     // ---- calling
 
-    /// Calls the callback of a body that was just taken out, because the system reported its source.
+    /// Calls the callback of a body that was just taken out of the table, because the system reported
+    /// its source. The table is given back for that, and borrowed anew for the next one.
     #[inline(always)]
-    pub(super) fn dispatch(&mut self, selector: &'s Selector<'cb>, slot: u32, told: Interest) {
+    pub(super) fn dispatch(
+        &mut self,
+        selector: &'s Selector<'cb>,
+        table: Table<'s, 'cb>,
+        slot: u32,
+        told: Interest,
+    ) -> Table<'s, 'cb> {
+        drop(table);
         self.usage.slot = slot;
         self.usage.left.set(told);
         self.usage.used.set(false);
-        let result = self.call(told);
+        let result = self.call(selector, told);
         // Anything may have changed: sources come and gone, interests, the slab moved. Only this
         // slot is sure to be there still, because its body is out.
-        match result {
-            Ok(()) if self.usage.left.get() == Interest::NONE => {
-                self.settle(selector, slot, Interest::NONE, Interest::NONE);
-            }
-            result => self.finish_reported(result),
+        if self.usage.left.get() != Interest::NONE || result.is_err() {
+            self.finish_reported(result);
+            return selector.slots.borrow_mut();
         }
+        let mut table = selector.slots.borrow_mut();
+        if !table.put_back_drained(slot, &mut self.body) {
+            drop(table);
+            self.settle();
+            table = selector.slots.borrow_mut();
+        }
+        table
     }
 
     #[inline(always)]
-    pub(super) fn call(&mut self, ready: Interest) -> io::Result<()> {
-        let Some(body) = &mut self.body else { return Ok(()) };
-        self.called = true;
-        if self.usage.selector.meter.is_timing() {
+    fn call(&mut self, selector: &'s Selector<'cb>, ready: Interest) -> io::Result<()> {
+        if selector.meter.is_timing() {
             return self.call_timed(ready);
         }
-        body.call(&self.usage, ready)
+        self.body.as_mut().expect(IN_HAND).call(&self.usage, ready)
+    }
+
+    /// Calls the callback with what its user chose himself to tell it.
+    pub(super) fn call_unreported(mut self, ready: Interest) {
+        self.called = true;
+        let result = self.call(self.usage.selector, ready);
+        self.finish_unreported(result);
     }
 
     #[cold]
@@ -111,20 +139,21 @@ impl<'s, 'cb> Holder<'s, 'cb> {
         if self.usage.left.get().contains(Usage::UNREGISTER) {
             drop(self.leave());
         } else {
-            self.settle(self.usage.selector, self.usage.slot, left, proven);
-        }
-    }
-
-    /// Puts the body back in its slot and does what was left to be done until then.
-    #[inline(always)]
-    fn settle(&mut self, selector: &'s Selector<'cb>, slot: u32, left: Interest, proven: Interest) {
-        let after = selector.slots.borrow_mut().put_back(slot, &mut self.body, left, proven);
-        if after != After::NOTHING {
+            let Usage { selector, slot, .. } = self.usage;
+            let after = selector.slots.borrow_mut().put_back(slot, &mut self.body, left, proven);
             self.see_to(after);
         }
     }
 
+    /// Settles a body that is back in its slot, and of which nothing is left.
     #[cold]
+    fn settle(&mut self) {
+        let Usage { selector, slot, .. } = self.usage;
+        let after = selector.slots.borrow_mut().settle(slot, Interest::NONE, Interest::NONE);
+        self.see_to(after);
+    }
+
+    /// Does what had to wait for the body to be back in its slot.
     fn see_to(&mut self, after: After) {
         if after.timed && self.called {
             self.usage.selector.put_off_timeout(self.usage.slot);

@@ -21,6 +21,11 @@ impl Mailbox {
         Mailbox(OnceCell::new())
     }
 
+    /// Whether anybody asked for it.
+    pub(super) fn is_open(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     /// Whether there is anything to see to.
     #[inline]
     pub(super) fn has_mail(&self) -> bool {
@@ -53,6 +58,7 @@ impl Selector<'_> {
         if let Some(mail) = mail.get() {
             return Ok(mail);
         }
+        self.has_other_business.set(true);
         let waker = Waker::new(self.poll.borrow().registry(), WAKER)?;
         Ok(mail.get_or_init(|| Arc::new(Mail::new(waker))))
     }

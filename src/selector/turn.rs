@@ -1,8 +1,8 @@
 //! One turn, in the order in which the documentation of `Selector` tells it.
 
-use super::Selector;
 use super::batch::Batch;
 use super::holder::Holder;
+use super::{Busy, Selector};
 use crate::interest::Interest;
 use crate::key::{AnyKey, token};
 use crate::readiness;
@@ -28,30 +28,44 @@ impl Limit {
     }
 }
 
-impl<'cb> Selector<'cb> {
-    pub(super) fn turn_until(&self, timeout: Option<Duration>) -> io::Result<usize> {
-        let mut batch = Batch::new(self);
-        self.repeat(timeout, |limit| self.turn_once(&mut batch, limit), |called| *called > 0)
+/// Turns that follow each other, and what they have in common: the buffer for events, and a holder.
+/// While it exists, nobody else may wait.
+pub(super) struct Turns<'s, 'cb> {
+    selector: &'s Selector<'cb>,
+    /// Dropped first: what a panic has left in it is foreign code.
+    holder: Holder<'s, 'cb>,
+    batch: Batch<'s, 'cb>,
+    _busy: Busy<'s>,
+}
+
+impl<'s, 'cb> Turns<'s, 'cb> {
+    pub(super) fn begin(selector: &'s Selector<'cb>) -> io::Result<Self> {
+        let busy = Busy::outermost(selector)?;
+        Ok(Turns { selector, holder: Holder::for_calls(selector), batch: Batch::new(selector), _busy: busy })
     }
 
-    pub(super) fn select_until(&self, timeout: Option<Duration>) -> io::Result<Vec<(AnyKey, Interest)>> {
-        let mut batch = Batch::new(self);
-        self.repeat(timeout, |limit| self.select_once(&mut batch, limit), |reported| !reported.is_empty())
+    pub(super) fn turn_until(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        self.repeat(timeout, Self::turn_once, |called| *called > 0)
+    }
+
+    pub(super) fn select_until(&mut self, timeout: Option<Duration>) -> io::Result<Vec<(AnyKey, Interest)>> {
+        self.repeat(timeout, Self::select_once, |reported| !reported.is_empty())
     }
 
     /// Waits by `once` until something was told or the time is over.
     fn repeat<T>(
-        &self,
+        &mut self,
         timeout: Option<Duration>,
-        mut once: impl FnMut(Limit) -> io::Result<T>,
+        once: impl Fn(&mut Self, Limit) -> io::Result<T>,
         is_something: impl Fn(&T) -> bool,
     ) -> io::Result<T> {
+        let selector = self.selector;
         let started = timeout.filter(|timeout| !timeout.is_zero()).map(|_| Instant::now());
         let mut left = timeout;
         loop {
-            let limit = self.prepare(left);
-            let told = once(limit)?;
-            if self.heed_signals() || is_something(&told) || matches!(limit, Limit::AtOnce) {
+            let limit = selector.prepare(left);
+            let told = once(self, limit)?;
+            if selector.heed_signals() || is_something(&told) || matches!(limit, Limit::AtOnce) {
                 return Ok(told);
             }
             if let (Some(timeout), Some(started)) = (timeout, started) {
@@ -59,57 +73,135 @@ impl<'cb> Selector<'cb> {
             }
             // Something may have been reported of which nothing could be told yet: then the system
             // is asked again, if only in passing.
-            if left == Some(Duration::ZERO) && !self.slots.borrow().has_unsettled() {
+            if left == Some(Duration::ZERO) && !selector.slots.borrow().has_unsettled() {
                 return Ok(told);
             }
         }
     }
 
-    #[inline]
-    pub(super) fn turn_once(&self, batch: &mut Batch<'_, 'cb>, limit: Limit) -> io::Result<usize> {
-        self.meter.count_turn();
-        batch.fill(limit.timeout())?;
-        let has_agenda = !self.agenda.is_empty();
-        let timed_out = has_agenda && self.begin_agenda();
+    #[inline(always)]
+    pub(super) fn turn_once(&mut self, limit: Limit) -> io::Result<usize> {
+        let selector = self.selector;
+        selector.meter.count_turn();
+        self.batch.fill(limit.timeout())?;
+        let has_agenda = selector.has_other_business.get() && !selector.agenda.is_empty();
+        let timed_out = has_agenda && selector.begin_agenda();
         // As a rule what the system reported can be told as it stands: each source once, and nothing
         // beside. Otherwise it is taken down first, and told then.
-        let is_plain = readiness::REPORTS_ONCE && !batch.is_full() && !matches!(limit, Limit::AtOnce) && !timed_out;
-        let mut called = if is_plain && !(readiness::DROPS_ON_HANG_UP && self.look_twice.get()) {
-            self.tell(batch)
+        let is_plain =
+            readiness::REPORTS_ONCE && !self.batch.is_full() && !matches!(limit, Limit::AtOnce) && !timed_out;
+        let mut called = if is_plain && !(readiness::DROPS_ON_HANG_UP && selector.look_twice.get()) {
+            self.tell()
         } else {
-            self.take_down(batch)?;
+            self.take_down()?;
             self.tell_taken_down()
         };
-        if has_agenda {
-            called += self.call_due();
+        if selector.has_other_business.get() {
+            called += selector.call_others(has_agenda);
         }
-        called += self.call_posted();
-        self.meter.count_calls(called);
+        selector.meter.count_calls(called);
         #[cfg(debug_assertions)]
-        self.verify();
+        selector.verify();
         Ok(called)
     }
 
     /// As a turn, but that it answers with what it would have told.
-    fn select_once(&self, batch: &mut Batch<'_, 'cb>, limit: Limit) -> io::Result<Vec<(AnyKey, Interest)>> {
-        self.meter.count_turn();
-        batch.fill(limit.timeout())?;
-        let has_agenda = !self.agenda.is_empty();
+    fn select_once(&mut self, limit: Limit) -> io::Result<Vec<(AnyKey, Interest)>> {
+        let selector = self.selector;
+        selector.meter.count_turn();
+        self.batch.fill(limit.timeout())?;
+        let has_agenda = !selector.agenda.is_empty();
         if has_agenda {
-            self.begin_agenda();
+            selector.begin_agenda();
         }
-        self.take_down(batch)?;
-        let mut reported = self.slots.borrow_mut().drain_ready();
-        if has_agenda && self.agenda.has_due() || self.mailbox.calls() > 0 {
+        self.take_down()?;
+        let mut reported = selector.slots.borrow_mut().drain_ready();
+        if has_agenda && selector.agenda.has_due() || selector.mailbox.calls() > 0 {
             reported.push((AnyKey::DUE, Interest::NONE));
         }
         Ok(reported)
     }
 
+    // ---- telling
+
+    /// Calls the callback of each source in the batch.
+    #[inline(always)]
+    fn tell(&mut self) -> usize {
+        let selector = self.selector;
+        let Turns { holder, batch, .. } = self;
+        let mut passed_over = 0;
+        let mut table = selector.slots.borrow_mut();
+        table.begin_telling();
+        for event in batch.events() {
+            batch.told.set(batch.told.get() + 1);
+            let token = event.token().0;
+            let told = match readiness::plain(event) {
+                Some(ready) => table.take_plain(token, ready, &mut holder.body),
+                None => table.take_reported(token, readiness::of(event), &mut holder.body),
+            };
+            if told == Interest::NONE {
+                passed_over += 1;
+                continue;
+            }
+            table = holder.dispatch(selector, table, token::slot(token) as u32, told);
+        }
+        batch.count - passed_over
+    }
+
+    /// Takes down all that is ready, also what did not fit into the batch.
+    fn take_down(&mut self) -> io::Result<()> {
+        let selector = self.selector;
+        let Turns { batch, .. } = self;
+        let mut seen = 0;
+        let mut look_twice = selector.look_twice.get();
+        loop {
+            seen += batch.count;
+            batch.report();
+            if selector.slots.borrow().has_unsettled() {
+                // Of some nothing could be told: the system is asked again at once.
+                selector.rearm_unsettled();
+            } else if std::mem::take(&mut look_twice) {
+                // See the field.
+            } else if !batch.is_full() || seen > selector.len() {
+                // The system hands out in turn what is ready, so when as many events were seen as
+                // there are sources, each that was ready is among them.
+                break;
+            }
+            batch.fill(Some(Duration::ZERO))?;
+        }
+        if seen > 0 {
+            selector.look_twice.set(false);
+        }
+        selector.slots.borrow_mut().report_always_ready();
+        Ok(())
+    }
+
+    /// Calls the callback of each source that was taken down.
+    fn tell_taken_down(&mut self) -> usize {
+        let selector = self.selector;
+        let holder = &mut self.holder;
+        let mut called = 0;
+        let mut table = selector.slots.borrow_mut();
+        while let Some((slot, told)) = table.take_next_ready(&mut holder.body) {
+            table = holder.dispatch(selector, table, slot, told);
+            called += 1;
+        }
+        called
+    }
+}
+
+impl Selector<'_> {
     /// Reads the clock, and takes down the timeouts that are over. True if there is one.
     fn begin_agenda(&self) -> bool {
         self.agenda.begin_turn();
         self.report_timeouts()
+    }
+
+    /// Calls what there is beside sources; what is on the agenda, if that was begun in this turn.
+    #[inline(never)]
+    fn call_others(&self, has_agenda: bool) -> usize {
+        let due = if has_agenda { self.call_due() } else { 0 };
+        due + self.call_posted()
     }
 
     #[cfg(debug_assertions)]
@@ -120,16 +212,17 @@ impl<'cb> Selector<'cb> {
 
     // ---- waiting
 
-    /// Asks the system about all that may still be ready, and tells how long there is to wait.
+    /// Whether a wait can begin as things stand, and has sources to wait for and nothing beside.
     #[inline]
-    pub(super) fn prepare(&self, timeout: Option<Duration>) -> Limit {
-        let nothing_to_do =
-            self.slots.borrow().has_nothing_to_do() && self.agenda.is_empty() && !self.mailbox.has_mail();
-        if nothing_to_do && !self.stopping.get() { Limit::Timeout(timeout) } else { self.prepare_something(timeout) }
+    pub(super) fn is_at_rest(&self) -> bool {
+        let slots = self.slots.borrow();
+        slots.has_nothing_to_do() && !slots.nothing_asked() && !self.has_other_business.get()
     }
 
-    #[inline(never)]
-    fn prepare_something(&self, timeout: Option<Duration>) -> Limit {
+    /// Asks the system about all that may still be ready, and tells how long there is to wait.
+    pub(super) fn prepare(&self, timeout: Option<Duration>) -> Limit {
+        let others = self.stopping.get() || self.mailbox.is_open() || !self.agenda.is_empty();
+        self.has_other_business.set(others);
         let untold = self.slots.borrow_mut().forget_ready();
         let lost = self.rearm_unsettled();
         if untold || lost || self.slots.borrow().has_always_ready() || self.stopping.get() {
@@ -156,69 +249,6 @@ impl<'cb> Selector<'cb> {
                     holder.lose(error);
                 }
             }
-        }
-    }
-
-    // ---- telling
-
-    /// Calls the callback of each source in a batch.
-    #[inline(always)]
-    fn tell(&self, batch: &Batch<'_, 'cb>) -> usize {
-        let mut passed_over = 0;
-        let mut holder = Holder::empty(self);
-        self.slots.borrow_mut().begin_telling();
-        for event in batch.events() {
-            batch.told.set(batch.told.get() + 1);
-            let token = event.token().0;
-            let told = match readiness::plain(event) {
-                Some(ready) => self.slots.borrow_mut().take_plain(token, ready, &mut holder.body),
-                None => self.slots.borrow_mut().take_reported(token, readiness::of(event), &mut holder.body),
-            };
-            if told == Interest::NONE {
-                passed_over += 1;
-                continue;
-            }
-            holder.dispatch(self, token::slot(token) as u32, told);
-        }
-        batch.count - passed_over
-    }
-
-    /// Takes down all that is ready, also what did not fit into `batch`.
-    fn take_down(&self, batch: &mut Batch<'_, 'cb>) -> io::Result<()> {
-        let mut seen = 0;
-        let mut look_twice = self.look_twice.get();
-        loop {
-            seen += batch.count;
-            batch.report();
-            if self.slots.borrow().has_unsettled() {
-                // Of some nothing could be told: the system is asked again at once.
-                self.rearm_unsettled();
-            } else if std::mem::take(&mut look_twice) {
-                // See the field.
-            } else if !batch.is_full() || seen > self.len() {
-                // The system hands out in turn what is ready, so when as many events were seen as
-                // there are sources, each that was ready is among them.
-                break;
-            }
-            batch.fill(Some(Duration::ZERO))?;
-        }
-        batch.grow();
-        if seen > 0 {
-            self.look_twice.set(false);
-        }
-        self.slots.borrow_mut().report_always_ready();
-        Ok(())
-    }
-
-    /// Calls the callback of each source that was taken down.
-    fn tell_taken_down(&self) -> usize {
-        let mut called = 0;
-        let mut holder = Holder::empty(self);
-        loop {
-            let taken = self.slots.borrow_mut().take_next_ready(&mut holder.body);
-            let Some((slot, told)) = taken else { return called };
-            holder.dispatch(self, slot, told);
-            called += 1;
         }
     }
 }
