@@ -161,8 +161,19 @@ impl<C> Schedule<C> {
     }
 
     /// Whether anything is to come soon.
-    pub(crate) fn has_soon(&self) -> bool {
-        !self.soon.is_empty()
+    pub(crate) fn has_soon(&mut self) -> bool {
+        while let Some(mark) = self.soon.front() {
+            let slot = mark.slot;
+            match self.entries.get(slot as usize).filter(|entry| entry.mark == mark.order) {
+                Some(entry) if entry.order == mark.order => return true,
+                None => drop(self.soon.pop_front()),
+                Some(_) => {
+                    self.soon.pop_front();
+                    self.set_anew(slot);
+                }
+            }
+        }
+        false
     }
 
     /// A turn begins. What is scheduled from now on is not before the answer, and what was is; for the

@@ -372,9 +372,9 @@ impl<'cb> Selector<'cb> {
     /// Gives a source a timeout, or with `None` takes it away: when it has not been called for that
     /// long, its callback is called, and told so by [`Interest::is_timeout`].
     ///
-    /// The timeout counts from now, and anew from each call of the callback, whatever that was called
-    /// for; so it is told again and again, and is put off by what the source receives without further
-    /// ado. To put it off by hand, set it again. Neither takes longer with many sources than with few. A
+    /// The timeout counts from now, and anew from each turn in which the callback is called, whatever for;
+    /// so it is told again and again, and is put off by what the source receives without further ado. To
+    /// put it off by hand, set it again. Neither takes longer with many sources than with few. A
     /// source that is ready and whose timeout is over in the same turn is called once, and told both. A
     /// paused source is told too: it may be just what one waits for. The timeout goes when its source
     /// goes.
