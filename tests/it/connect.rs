@@ -1,6 +1,6 @@
 //! Connecting: one address after the other, what becomes of each, and calling it off.
 
-use crate::util::{LONG, NOW, assert_quiet, in_time};
+use crate::util::{LONG, in_time};
 use selkie::net::TcpStream;
 use selkie::{Backoff, Closed, Connect, ConnectError, Connection, ConnectionOptions, Dial, Input};
 use selkie::{Interest, Protocol, Selector, Source};
@@ -317,6 +317,7 @@ fn peer_resets_at_once_attempt_fails_with_that() -> io::Result<()> {
 #[cfg(target_os = "linux")]
 mod crowded {
     use super::*;
+    use crate::util::{NOW, assert_quiet};
     use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
     use std::os::fd::OwnedFd;
 
@@ -357,7 +358,6 @@ mod crowded {
 mod path {
     use super::*;
     use crate::util::Folder;
-    use selkie::net::UnixStream;
     use std::os::unix::net::UnixListener;
 
     #[test]
@@ -381,6 +381,7 @@ mod path {
     #[test]
     fn queue_of_path_is_full_it_is_tried_again_until_there_is_room_or_the_time_is_over() -> io::Result<()> {
         use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+        use selkie::net::UnixStream;
         let folder = Folder::new("crowded")?;
         let path = folder.0.join("socket");
         let listener = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;

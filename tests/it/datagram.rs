@@ -2,7 +2,7 @@
 
 use crate::util::{LONG, NOW, assert_quiet};
 use selkie::net::UdpSocket;
-use selkie::{DatagramProtocol, DatagramSocket, Datagrams, Interest, Key, Selector, Source};
+use selkie::{DatagramProtocol, DatagramSocket, Datagrams, Key, Selector, Source};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -297,6 +297,7 @@ fn receiving_fails_for_ever_socket_is_given_up() -> io::Result<()> {
 #[cfg(unix)]
 mod queue {
     use super::*;
+    use selkie::Interest;
     use selkie::net::UnixDatagram;
 
     /// A socket whose peer has no room left, and that peer.

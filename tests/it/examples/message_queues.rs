@@ -2,7 +2,6 @@
 
 use super::{Running, Server, example, letters, write_until_full};
 use std::io::{Read, Write};
-use std::net::Shutdown;
 use std::process::Command;
 
 fn server(args: &[&str]) -> Server {
@@ -76,6 +75,7 @@ fn idle_client_is_told_and_leaves_while_the_others_stay() {
 #[cfg(target_os = "linux")]
 fn urgent_data_is_an_event_of_its_own() {
     use rustix::net::{SendFlags, send};
+    use std::net::Shutdown;
     let mut server = server(&["--idle", "60"]);
     let mut client = server.connect();
     send(&client, b"!", SendFlags::OOB).unwrap();
