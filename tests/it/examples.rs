@@ -11,6 +11,7 @@ mod print_server;
 mod redis_kv;
 mod run_command;
 mod select_echo;
+mod socketserver;
 mod stdin_quits;
 mod tcp_proxy;
 mod timers;
