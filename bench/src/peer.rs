@@ -208,8 +208,10 @@ impl Peers {
         Ok(versions)
     }
 
-    pub fn executable(&self, peer: Peer, program: Program) -> Option<&Executable> {
-        self.found.iter().find(|found| found.0 == peer && found.1 == program).map(|found| &found.2)
+    /// A program of a peer that has it.
+    pub fn executable(&self, peer: Peer, program: Program) -> &Executable {
+        let found = self.found.iter().find(|found| found.0 == peer && found.1 == program);
+        &found.expect("only peers that have a program are set to it").2
     }
 }
 

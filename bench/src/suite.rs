@@ -11,7 +11,9 @@ mod timers;
 mod wake;
 
 use crate::Result;
-use crate::child::{Manners, Place};
+use crate::child::{self, Manners, Place, Server};
+use crate::figures::Figure;
+use crate::load::Load;
 use crate::machine;
 use crate::peer::{Peer, Peers, Program};
 use crate::plan::Case;
@@ -56,6 +58,14 @@ impl Setting {
     /// How long one run of a server under load takes.
     fn window(&self) -> Duration {
         Duration::from_millis(if self.quick { 50 } else { 400 })
+    }
+
+    /// Starts a server, sets a load on it that runs at `place`, and ends it.
+    fn under_load(&self, peer: Peer, program: Program, place: Place, load: &Load) -> Result<Vec<Figure>> {
+        let server = Server::start(&mut self.peers.executable(peer, program).at(self.server))?;
+        let figures = child::load(&server, place, load)?;
+        server.stop()?;
+        Ok(figures)
     }
 
     /// The one to compare with: nothing but the system, or what comes nearest to it; where these

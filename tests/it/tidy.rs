@@ -102,9 +102,15 @@ fn readme_names_methods_that_exist() {
 
 #[test]
 fn pages_link_to_files_that_exist() {
-    for page in
-        ["README.md", "README.zh-CN.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md"]
-    {
+    for page in [
+        "README.md",
+        "README.zh-CN.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "examples/README.md",
+        "docs/performance/results.md",
+    ] {
         let folder = Path::new(page).parent().unwrap();
         let page_text = text(page);
         let targets = page_text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
@@ -135,6 +141,13 @@ fn example_says_how_to_run_it_and_is_listed() {
         assert!(header.iter().any(|line| line.contains(&command)), "the head of {file} does not say `{command}`");
         assert!(list.contains(name), "examples/README.md does not list {name}");
     }
+}
+
+#[test]
+fn readme_shows_what_was_measured() {
+    let summary = text("docs/performance/summary.md");
+    assert!(summary.contains("| selkie |"), "docs/performance/summary.md has no figures");
+    assert!(text("README.md").contains(&summary), "README.md shows other figures than docs/performance/summary.md");
 }
 
 #[test]

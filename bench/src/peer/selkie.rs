@@ -5,5 +5,6 @@ pub mod echo;
 pub mod http;
 pub mod lines;
 pub mod ring;
+mod serve;
 pub mod timers;
 pub mod wake;

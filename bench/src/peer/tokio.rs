@@ -4,5 +4,6 @@ pub mod echo;
 pub mod http;
 pub mod lines;
 pub mod ring;
+mod serve;
 pub mod timers;
 pub mod wake;

@@ -1,7 +1,7 @@
 //! The figures that say most, in one table: what the README shows.
 
 use super::Report;
-use super::table::cell;
+use super::table::{cell, origin};
 use std::fmt::Write;
 
 /// Columns: their title, and the suite, case and figure they show.
@@ -25,7 +25,7 @@ pub fn text(report: &Report) -> String {
         columns.extend(found.map(|heading| (title, heading, figure)));
     }
     let Some((_, first, _)) = columns.first() else { return String::new() };
-    let mut text = String::from("| |");
+    let mut text = format!("{}\n| |", origin(report));
     for (title, ..) in &columns {
         let _ = write!(text, " {title} |");
     }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 /// All of them, and the plots of those suites that have one.
 pub fn text(report: &Report, plots: &[&str]) -> String {
-    let mut text = head(report);
+    let mut text = format!("# Results\n\n{}", origin(report));
     let mut suite = "";
     for cases in report.cases.chunk_by(|a, b| (a.suite, a.compared_with()) == (b.suite, b.compared_with())) {
         if cases[0].suite != suite {
@@ -25,20 +25,17 @@ pub fn text(report: &Report, plots: &[&str]) -> String {
     text
 }
 
-fn head(report: &Report) -> String {
-    let mut head = format!(
-        "# Results\n\nMeasured on {}: {}.\n\nWith {}.\n",
-        report.date,
-        report.machine,
-        report.versions.join(", ")
-    );
+/// When, where and with what it was measured.
+pub fn origin(report: &Report) -> String {
+    let mut origin =
+        format!("Measured on {}: {}.\n\nWith {}.\n", report.date, report.machine, report.versions.join(", "));
     for missing in &report.missing {
-        let _ = write!(head, "\nWithout {missing}.\n");
+        let _ = write!(origin, "\nWithout {missing}.\n");
     }
     for failure in &report.failures {
-        let _ = write!(head, "\nFailed: {failure}.\n");
+        let _ = write!(origin, "\nFailed: {failure}.\n");
     }
-    head
+    origin
 }
 
 fn legend(case: &Heading) -> String {

@@ -1,7 +1,6 @@
 //! Whether the servers do what they are measured at.
 
 use super::Setting;
-use crate::child::{self, Server};
 use crate::load::Load;
 use crate::peer::Program;
 use crate::plan::Case;
@@ -18,12 +17,7 @@ fn case(setting: &Rc<Setting>, program: Program) -> Option<Case> {
     let baseline = setting.baseline(program)?;
     let peers = setting.peers.with(program);
     let setting = setting.clone();
-    let run = Box::new(move |peer| {
-        let executable = setting.peers.executable(peer, program).expect("each of the peers has it");
-        let server = Server::start(&mut executable.at(setting.server))?;
-        let figures = child::load(&server, setting.apart.unwrap_or(setting.beside), &Load::Check)?;
-        server.stop()?;
-        Ok(figures)
-    });
+    let run =
+        Box::new(move |peer| setting.under_load(peer, program, setting.apart.unwrap_or(setting.beside), &Load::Check));
     Some(Case { suite: "check", name: program.name().into(), exact: true, rounds: 1, peers, baseline, run })
 }

@@ -1,7 +1,7 @@
 //! Clients that connect, have one request answered, and close.
 
 use super::{Setting, shares_a_core};
-use crate::child::{self, Place, Server};
+use crate::child::Place;
 use crate::load::Load;
 use crate::peer::Program;
 use crate::plan::Case;
@@ -19,12 +19,6 @@ fn case(setting: &Rc<Setting>, place: Place) -> Option<Case> {
     let rounds = setting.rounds();
     let load = Load::Churn { parallel: 50, time: setting.window() };
     let setting = setting.clone();
-    let run = Box::new(move |peer| {
-        let executable = setting.peers.executable(peer, Program::Echo).expect("each of the peers has it");
-        let server = Server::start(&mut executable.at(setting.server))?;
-        let figures = child::load(&server, place, &load)?;
-        server.stop()?;
-        Ok(figures)
-    });
+    let run = Box::new(move |peer| setting.under_load(peer, Program::Echo, place, &load));
     Some(Case { suite: "churn", name, exact: false, rounds, peers, baseline, run })
 }

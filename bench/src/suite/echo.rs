@@ -1,7 +1,7 @@
 //! Servers that send back what they are sent, under clients that always want more.
 
 use super::{Setting, clients_in_words, shares_a_core};
-use crate::child::{self, Place, Server};
+use crate::child::Place;
 use crate::load::Load;
 use crate::peer::Program;
 use crate::plan::Case;
@@ -70,12 +70,6 @@ fn case(setting: &Rc<Setting>, place: Place, shape: Shape) -> Option<Case> {
     let load = Load::Echo { clients, size, depth, time: setting.window() };
     let rounds = setting.rounds();
     let setting = setting.clone();
-    let run = Box::new(move |peer| {
-        let executable = setting.peers.executable(peer, Program::Echo).expect("each of the peers has it");
-        let server = Server::start(&mut executable.at(setting.server))?;
-        let figures = child::load(&server, place, &load)?;
-        server.stop()?;
-        Ok(figures)
-    });
+    let run = Box::new(move |peer| setting.under_load(peer, Program::Echo, place, &load));
     Some(Case { suite: "echo", name, exact: false, rounds, peers, baseline, run })
 }

@@ -22,9 +22,7 @@ fn case(setting: &Rc<Setting>, program: Program) -> Option<Case> {
     let baseline = setting.baseline(program)?;
     let peers = setting.peers.with(program);
     let setting = setting.clone();
-    let run = Box::new(move |peer| {
-        fill(&setting, setting.peers.executable(peer, program).expect("each of the peers has it"), clients)
-    });
+    let run = Box::new(move |peer| fill(&setting, setting.peers.executable(peer, program), clients));
     let name = format!("{}, {clients} connections", program.name());
     Some(Case { suite: "memory", name, exact: true, rounds: 1, peers, baseline, run })
 }

@@ -36,11 +36,7 @@ fn echo(setting: &Rc<Setting>, program: Program, clients: usize, depth: usize) -
     let setting = setting.clone();
     let run = Box::new(move |peer| {
         let program = if peer == baseline { Program::Echo } else { program };
-        let executable = setting.peers.executable(peer, program).expect("each of the peers has it");
-        let server = Server::start(&mut executable.at(setting.server))?;
-        let figures = child::load(&server, setting.beside, &load)?;
-        server.stop()?;
-        Ok(figures)
+        setting.under_load(peer, program, setting.beside, &load)
     });
     let mut name = format!("{}, {}", program.name(), clients_in_words(clients));
     if depth > 1 {
@@ -57,8 +53,7 @@ fn web(setting: &Rc<Setting>, place: Place) -> Option<Case> {
     let rounds = setting.rounds();
     let setting = setting.clone();
     let run = Box::new(move |peer| {
-        let executable = setting.peers.executable(peer, Program::Http).expect("each of the peers has it");
-        let server = Server::start(&mut executable.at(setting.server))?;
+        let server = Server::start(&mut setting.peers.executable(peer, Program::Http).at(setting.server))?;
         let begin = processor_time(server.pid)?;
         let said = output(&mut wrk(place, server.port))?;
         let used = processor_time(server.pid)? - begin;

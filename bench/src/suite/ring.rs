@@ -25,7 +25,7 @@ fn case(setting: &Rc<Setting>, kind: &'static str, places: usize, tokens: usize)
     let events = if setting.quick { 2000 } else { 30_000 };
     let setting = setting.clone();
     let run = Box::new(move |peer| {
-        let executable = setting.peers.executable(peer, Program::Ring).expect("each of the peers has it");
+        let executable = setting.peers.executable(peer, Program::Ring);
         let mut command = executable.at(setting.server);
         command.arg(kind).args([places, tokens, events].map(|number: usize| number.to_string()));
         child::figures(&mut command)

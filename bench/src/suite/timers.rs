@@ -21,7 +21,7 @@ fn case(setting: &Rc<Setting>, count: usize) -> Option<Case> {
     let rounds = setting.rounds();
     let setting = setting.clone();
     let run = Box::new(move |peer| {
-        let executable = setting.peers.executable(peer, Program::Timers).expect("each of the peers has it");
+        let executable = setting.peers.executable(peer, Program::Timers);
         child::figures(executable.at(setting.server).arg(count.to_string()))
     });
     let name = format!("{count} timers");

@@ -24,7 +24,7 @@ fn timed(setting: &Rc<Setting>, calls: usize) -> Option<Case> {
     let bursts = if setting.quick { 10_000 } else { 200_000 } / (calls + 9);
     let setting = setting.clone();
     let run = Box::new(move |peer| {
-        let executable = setting.peers.executable(peer, Program::Wake).expect("each of the peers has it");
+        let executable = setting.peers.executable(peer, Program::Wake);
         child::figures(executable.at(setting.server).args([bursts, calls].map(|number| number.to_string())))
     });
     Some(Case { suite: "wake", name: name(calls), exact: false, rounds, peers, baseline, run })
@@ -35,7 +35,7 @@ fn counted(setting: &Rc<Setting>, calls: usize) -> Option<Case> {
     let peers = setting.peers.with(Program::Wake);
     let setting = setting.clone();
     let run = Box::new(move |peer| {
-        let executable = setting.peers.executable(peer, Program::Wake).expect("each of the peers has it");
+        let executable = setting.peers.executable(peer, Program::Wake);
         let count = |bursts: usize| {
             let args = [bursts, calls].map(|number| number.to_string());
             watch::system_calls_of_threads(executable, setting.server, &args)

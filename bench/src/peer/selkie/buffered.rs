@@ -1,7 +1,6 @@
+use super::serve;
 use crate::Result;
-use crate::program::echo::listen;
-use selkie::net::TcpListener;
-use selkie::{Connection, Input, Interest, Protocol, READ, Selector, Source};
+use selkie::{Connection, Input, Protocol, Source};
 use std::env::Args;
 use std::io;
 use std::iter::Skip;
@@ -16,13 +15,5 @@ impl Protocol<'_> for Echo {
 }
 
 pub fn run(_: &mut Skip<Args>) -> Result<()> {
-    let sel = Selector::new()?;
-    sel.register(TcpListener::from_std(listen()?), READ, accept)?;
-    Ok(sel.run()?)
-}
-
-fn accept(listener: &mut Source<TcpListener>, _: Interest) -> io::Result<()> {
-    let (stream, _) = listener.accept()?;
-    Connection::open(listener.selector(), stream, Echo)?;
-    Ok(())
+    serve::each(|| Echo)
 }

@@ -1,9 +1,8 @@
+use super::serve;
 use crate::Result;
-use crate::program::echo::listen;
 use crate::program::http::ANSWER;
 use httparse::{EMPTY_HEADER, Request, Status};
-use selkie::net::TcpListener;
-use selkie::{Connection, Input, Interest, Protocol, READ, Selector, Source};
+use selkie::{Connection, Input, Protocol, Source};
 use std::env::Args;
 use std::io::{self, ErrorKind};
 use std::iter::Skip;
@@ -27,13 +26,5 @@ impl Protocol<'_> for Hello {
 }
 
 pub fn run(_: &mut Skip<Args>) -> Result<()> {
-    let sel = Selector::new()?;
-    sel.register(TcpListener::from_std(listen()?), READ, accept)?;
-    Ok(sel.run()?)
-}
-
-fn accept(listener: &mut Source<TcpListener>, _: Interest) -> io::Result<()> {
-    let (stream, _) = listener.accept()?;
-    Connection::open(listener.selector(), stream, Hello)?;
-    Ok(())
+    serve::each(|| Hello)
 }

@@ -1,8 +1,7 @@
+use super::serve;
 use crate::Result;
-use crate::program::echo::listen;
 use selkie::codec::{Encoder, Lines};
-use selkie::net::TcpListener;
-use selkie::{Connection, Input, Protocol, READ, Selector, Source};
+use selkie::{Connection, Input, Protocol, Source};
 use std::cell::RefCell;
 use std::env::Args;
 use std::io;
@@ -29,13 +28,5 @@ impl Protocol<'_> for Echo<'_> {
 
 pub fn run(_: &mut Skip<Args>) -> Result<()> {
     let answers = &RefCell::new(Vec::new());
-    let sel = Selector::new()?;
-    sel.register(TcpListener::from_std(listen()?), READ, |listener, _| accept(listener, answers))?;
-    Ok(sel.run()?)
-}
-
-fn accept<'cb>(listener: &mut Source<'_, 'cb, TcpListener>, answers: &'cb RefCell<Vec<u8>>) -> io::Result<()> {
-    let (stream, _) = listener.accept()?;
-    Connection::open(listener.selector(), stream, Echo { lines: Lines::new(1024), answers })?;
-    Ok(())
+    serve::each(|| Echo { lines: Lines::new(1024), answers })
 }

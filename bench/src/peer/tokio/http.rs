@@ -1,7 +1,7 @@
 //! hyper, which stands on tokio.
 
+use super::serve;
 use crate::Result;
-use crate::program::echo::listen;
 use crate::program::http::BODY;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -12,21 +12,13 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::env::Args;
 use std::iter::Skip;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 pub fn run(_: &mut Skip<Args>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::from_std(listen()?)?;
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            tokio::spawn(serve(stream));
-        }
-    })
+    serve::each(answer)
 }
 
-async fn serve(stream: TcpStream) {
+async fn answer(stream: TcpStream) {
     // The other server sends no date either.
     let connection =
         http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(stream), service_fn(hello));

@@ -1,24 +1,16 @@
+use super::serve;
 use crate::Result;
-use crate::program::echo::listen;
 use std::env::Args;
 use std::io;
 use std::iter::Skip;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, BufWriter};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 pub fn run(_: &mut Skip<Args>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::from_std(listen()?)?;
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            tokio::spawn(serve(stream));
-        }
-    })
+    serve::each(echo)
 }
 
-async fn serve(mut stream: TcpStream) -> io::Result<()> {
+async fn echo(mut stream: TcpStream) -> io::Result<()> {
     let (input, output) = stream.split();
     let mut input = BufReader::new(input);
     let mut output = BufWriter::new(output);
