@@ -1,6 +1,7 @@
 //! Connections and protocols. [`Probe`] is the protocol of most of these tests.
 
 mod cost;
+mod course;
 mod ending;
 mod handle;
 mod input;
