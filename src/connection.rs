@@ -320,7 +320,7 @@ impl<S: Stream> Connection<S> {
 
     /// Whether there is input that the protocol has to receive though nothing new has arrived.
     fn has_left(&self) -> bool {
-        self.redeliver && !self.input.is_empty()
+        self.redeliver && !self.input.is_empty() && !self.told_end
     }
 
     fn is_end_to_tell(&self) -> bool {

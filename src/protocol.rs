@@ -67,7 +67,7 @@ pub trait Protocol<'cb, S: Stream = TcpStream> {
     ///
     /// What to do about it is decided here. By default the connection is closed, after what was
     /// written has gone out. Without that the own side stays open, to be written to, until
-    /// [`close`](Source::close).
+    /// [`close`](Source::close). That the peer is gone altogether is then noticed by writing only.
     fn ended(&mut self, conn: &mut Source<'_, 'cb, Connection<S>>) -> io::Result<()> {
         conn.close();
         Ok(())
@@ -108,8 +108,9 @@ pub trait Protocol<'cb, S: Stream = TcpStream> {
     /// The connection is closed, for `reason`: the last call.
     ///
     /// `conn` is there for its [`selector`](Source::selector), [key](Source::key), peer and counters;
-    /// nothing can be written to it any more, and it is dropped when this returns. It is `None` where
-    /// there is none left: see [`Closed::Dropped`].
+    /// nothing can be written to it any more, and it is dropped when this returns. (With
+    /// [`Closed::Replaced`] it is another's, and lives on.) It is `None` where there is none left: see
+    /// [`Closed::Dropped`].
     fn closed(&mut self, conn: Option<&mut Source<'_, 'cb, Connection<S>>>, reason: &Closed) {
         let _ = (conn, reason);
     }

@@ -233,9 +233,11 @@ impl<'cb, S: Stream, P: Protocol<'cb, S>> Call<'_, '_, 'cb, S, P> {
                     return self.close(reason);
                 }
             }
-            if mem::take(&mut self.conn.replaced) {
+            if self.conn.replaced {
                 self.driver.stage = Stage::Closed;
                 self.driver.protocol.closed(Some(self.conn), &Closed::Replaced);
+                // Not before, in case that the protocol has replaced itself once more.
+                self.conn.replaced = false;
                 break;
             }
             if !self.tell_pressure() && !self.tell_end() && !self.finish() {

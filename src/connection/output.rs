@@ -161,6 +161,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn output_is_what_was_put_in_less_what_has_gone(steps in steps()) {
             let (mut output, mut expected) = (Output::default(), VecDeque::new());

@@ -2,6 +2,7 @@
 //! terminals.
 #![cfg_attr(not(unix), allow(dead_code))] // some of them are for Unix only
 
+mod echo_protocol;
 mod epoll_http;
 mod http_hello;
 mod level_and_edge;

@@ -258,6 +258,27 @@ fn ended_peer_has_its_input_received_first() -> io::Result<()> {
 }
 
 #[test]
+fn ended_peer_and_input_left_is_not_received_again() -> io::Result<()> {
+    let log = Log::default();
+    let sel = Selector::new()?;
+    let (near, mut far) = tcp_pair()?;
+    let probe = Probe::new(&log).received(|_, _| Ok(())).ended(|conn| {
+        conn.pause_reading();
+        conn.resume_reading();
+        assert_eq!(conn.input(), b"abc");
+        Ok(())
+    });
+    Connection::open(&sel, near, probe)?;
+    far.write_all(b"abc")?;
+    turn_until(&sel, &log, 2)?;
+    far.shutdown(Shutdown::Write)?;
+    turn_until(&sel, &log, 3)?;
+    assert_quiet(&sel);
+    assert_eq!(log.take(), ["connected", "received 3", "ended"]);
+    Ok(())
+}
+
+#[test]
 fn closed_while_input_waits_receives_no_more() -> io::Result<()> {
     let log = Log::default();
     let sel = Selector::new()?;

@@ -271,7 +271,8 @@ fn any_way_of_writing_sends_the_same() -> io::Result<()> {
     use proptest::prelude::*;
     let pieces = prop::collection::vec((0..4u8, prop::collection::vec(any::<u8>(), 0..3000)), 1..40);
     let chops = prop::collection::vec(0..2000usize, 1..20);
-    proptest!(ProptestConfig::with_cases(60), |(pieces in pieces, chops in chops)| {
+    let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(pieces in pieces, chops in chops)| {
         let got = written(&pieces, &chops).unwrap();
         let sent: Vec<u8> = pieces.iter().flat_map(|(_, piece)| piece.clone()).collect();
         prop_assert!(got == sent);

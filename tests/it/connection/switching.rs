@@ -128,6 +128,28 @@ fn switched_twice_in_one_call_has_the_last_one_called() -> io::Result<()> {
     Ok(())
 }
 
+#[test]
+fn switched_once_more_when_it_is_closed_for_that_has_the_last_one_called() -> io::Result<()> {
+    let (old, new, never) = (Log::default(), Log::default(), Log::default());
+    let (new, never) = (&new, &never);
+    let sel = Selector::new()?;
+    let (near, _far) = tcp_pair()?;
+    let probe = Probe::new(&old)
+        .connected(move |conn| {
+            conn.set_protocol(Probe::new(never));
+            Ok(())
+        })
+        .closed(move |conn, _| conn.unwrap().set_protocol(Probe::new(new)));
+    Connection::open(&sel, near, probe)?;
+    sel.turn(NOW)?;
+    sel.turn(NOW)?;
+    assert_quiet(&sel);
+    assert_eq!(old.take(), ["connected", "closed Replaced"]);
+    assert_eq!(new.take(), ["connected"]);
+    assert!(never.take().is_empty());
+    Ok(())
+}
+
 /// What is chosen at run time.
 #[test]
 fn boxed_protocol_is_a_protocol() -> io::Result<()> {
