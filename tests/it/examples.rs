@@ -12,6 +12,7 @@ mod print_server;
 mod redis_kv;
 mod run_command;
 mod select_echo;
+mod server_models;
 mod socketserver;
 mod stdin_quits;
 mod tcp_proxy;
