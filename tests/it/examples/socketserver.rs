@@ -1,6 +1,6 @@
 //! `socketserver`: a line, its answer, and the end.
 
-use super::{Server, example, expect};
+use super::{Server, example, expect_answer};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
@@ -21,11 +21,11 @@ fn line_is_answered_and_the_client_hung_up_on() {
     // One that takes its time, and holds nobody up.
     let mut slow = ask(&server, "hello ");
     let mut client = ask(&server, "one\ntwo\n");
-    expect(&mut client, "ONE\n");
+    expect_answer(&mut client, b"ONE\n");
     assert_eq!(client.read(&mut [0]).unwrap(), 0, "more than one line is answered");
     server.program.stdout.wait_for(&format!("{} wrote: \"one\"\n", client.local_addr().unwrap()));
     slow.write_all(b"w\x1brld\r\n").unwrap();
-    expect(&mut slow, "HELLO W\x1bRLD\n");
+    expect_answer(&mut slow, b"HELLO W\x1bRLD\n");
     server.program.stdout.wait_for(" wrote: \"hello w\\u{1b}rld\"\n");
 }
 
@@ -37,7 +37,7 @@ fn line_does_not_end_only_its_client_is_lost() {
     // An end or a reset, as the case may be.
     let _ = endless.read_to_end(&mut rest);
     assert!(rest.is_empty());
-    expect(&mut ask(&server, "good\n"), "GOOD\n");
+    expect_answer(&mut ask(&server, "good\n"), b"GOOD\n");
 }
 
 #[cfg(unix)]
@@ -46,7 +46,7 @@ fn interrupted_with_clients_there_ends_in_order() {
     let server = server();
     let mut client = ask(&server, "begun");
     // Accepted after that one, so that both are there.
-    expect(&mut ask(&server, "ready\n"), "READY\n");
+    expect_answer(&mut ask(&server, "ready\n"), b"READY\n");
     server.program.signal(rustix::process::Signal::INT);
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
     drop(client);
