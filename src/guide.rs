@@ -15,7 +15,8 @@
 //!    children.
 //! 8. [Running it for real](chapter_8_running_it_for_real): limits, time-outs, shutdown, logging, several
 //!    cores, several machines behind a balancer.
-//! 9. [Do you need this?](chapter_9_do_you_need_this) selkie beside its relatives.
+//! 9. [Do you need this?](chapter_9_do_you_need_this) selkie beside its relatives, and
+//!    [measured] beside them.
 //!
 //! If you come from Python, read the fourth first. The first four are there in Chinese: [中文](zh).
 
@@ -45,6 +46,23 @@ pub mod chapter_8_running_it_for_real {
 }
 pub mod chapter_9_do_you_need_this {
     #![doc = include_str!("guide/09-do-you-need-this.md")]
+}
+pub mod measured {
+    //! selkie measured beside its relatives.
+    //!
+    //! All in one run, taking turns, each with the same work to do. Processor time is that of a server of
+    //! which 1 or 50 clients want back what they send, on one core with them. It and the rings, in which
+    //! one of a thousand sources is ready, are ratios to epoll by hand in C, level-triggered; timers,
+    //! started, cancelled and fired, are ratios to libev: the median, and the least and the greatest of
+    //! several runs. The others are counts.
+    //!
+    #![doc = include_str!("../docs/performance/summary.md")]
+    //!
+    //! Processor time, of one request:
+    //!
+    #![doc = include_str!("../docs/performance/echo.svg")]
+    //!
+    //! `docs/performance` in the repository has all of it, and `bench` what measures it.
 }
 
 /// 教程的前四章。
