@@ -10,8 +10,8 @@
 //! `ADDR` is 127.0.0.1:8088 unless you say otherwise; with port 0 the system chooses one. Each line that
 //! a client sends comes back at once, except that with `work TEXT`, `COMMAND` is run with `TEXT` as one
 //! more argument, and what it has written comes back when it has exited. Until then that client is not
-//! listened to; everybody else is. After `SECONDS`, ten of them as a rule, the command is killed. The
-//! usual one is a shell's idea of slow work:
+//! listened to; everybody else is. After `SECONDS`, ten of them as a rule, the command is killed. Ctrl-C
+//! ends the server. The usual command is a shell's idea of slow work:
 //!
 //! ```text
 //! $ nc 127.0.0.1 8088
@@ -64,6 +64,7 @@ fn serve(args: Vec<String>) -> Result<(), Box<dyn Error>> {
     let addr = listener.local_addr()?;
     let sel = Selector::new()?;
     sel.register(listener, READ, |listener, _| accept(listener, work))?;
+    sel.stop_on_signals()?;
     println!("listening on {addr}");
     io::stdout().flush()?;
     Ok(sel.run()?)

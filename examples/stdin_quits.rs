@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Then press Enter where the server runs (a terminal hands over whole lines), and it says `quitting`,
-//! closes its connections and ends. It does so as well at the end of its input, so in the background
+//! closes its connections and ends. It ends on Ctrl-C as well, and at the end of its input, so in the background
 //! it needs one that does not end: `tail -f /dev/null | cargo run --example stdin_quits`.
 //!
 //! This is the server of the oldest of the tutorials on Python's `select`, whose list of inputs is
@@ -48,9 +48,10 @@ fn main() -> ExitCode {
 fn serve() -> Result<(), Box<dyn Error>> {
     let addr = addr()?;
     let listener = TcpListener::bind(addr).map_err(|error| format!("cannot listen on {addr}: {error}"))?;
+    let sel = Selector::new()?;
+    sel.stop_on_signals()?;
     say(&format!("listening on {}; press Enter to quit", listener.local_addr()?))?;
 
-    let sel = Selector::new()?;
     sel.register(listener, READ, accept)?;
     let cannot_read = |error: io::Error| format!("cannot read standard input: {error}");
     let stdin = selkie::stdin().map_err(cannot_read)?;

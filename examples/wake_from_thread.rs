@@ -9,7 +9,7 @@
 //!
 //! `ADDR` is 127.0.0.1:8088 unless you say otherwise; with port 0 the system chooses one. When the first
 //! client connects, a thread begins to look for large primes. Each is told to all who are connected
-//! then. After `COUNT` of them (1000 if you do not say) the server ends.
+//! then. After `COUNT` of them (1000 if you do not say) the server ends, or on Ctrl-C.
 //!
 //! ```text
 //! $ nc 127.0.0.1 8088
@@ -48,10 +48,11 @@ fn main() -> ExitCode {
 fn serve(args: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
     let (addr, count) = parse(args)?;
     let listener = TcpListener::bind(addr).map_err(|error| format!("cannot listen on {addr}: {error}"))?;
+    let sel = Selector::new()?;
+    sel.stop_on_signals()?;
     println!("listening on {}", listener.local_addr()?);
     io::stdout().flush()?;
 
-    let sel = Selector::new()?;
     let remote = sel.remote()?;
     let mut search = Some(move || search(&remote, count));
     sel.register(listener, READ, move |listener, _| {
@@ -86,7 +87,7 @@ fn is_prime(number: u64) -> bool {
 fn tell_everybody(sel: &Selector, prime: u64) {
     let line = format!("{prime}\n");
     for key in sel.keys() {
-        // One of the keys is the listener's, which is of another type.
+        // The listener and what waits for Ctrl-C have keys too, of other types.
         if let Ok(client) = sel.typed::<Connection>(key) {
             // It keeps what a slow client does not take yet, up to a limit, and then lets go of the client.
             let _ = sel.with(client, |conn| conn.write(line.as_bytes()));

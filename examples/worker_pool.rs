@@ -21,6 +21,8 @@
 //! done
 //! ```
 //!
+//! Ctrl-C ends it.
+//!
 //! With `--measure` one client asks for each of the two in turn, and another sends line after line all
 //! the while:
 //!
@@ -65,6 +67,7 @@ fn run(args: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
     let sel = Selector::builder().workers(4).queue_max(16).build()?;
     sel.register(listener, READ, accept)?;
     let Some(time) = measure else {
+        sel.stop_on_signals()?;
         println!("listening on {addr}");
         io::stdout().flush()?;
         return Ok(sel.run()?);

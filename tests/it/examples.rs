@@ -2,6 +2,7 @@
 //! terminals.
 #![cfg_attr(not(unix), allow(dead_code))] // some of them are for Unix only
 
+mod ctrl_c;
 mod echo_protocol;
 mod epoll_http;
 mod http_hello;

@@ -83,14 +83,6 @@ fn client_that_leaves_early_is_gone() {
 }
 
 #[test]
-#[cfg(unix)]
-fn interrupted_from_the_keyboard_ends_in_order() {
-    let server = server(&[]);
-    server.program.signal(rustix::process::Signal::INT);
-    assert!(server.program.ended().status.success());
-}
-
-#[test]
 fn what_it_cannot_do_is_said_in_a_sentence() {
     let refused = Running::start(Command::new(example("epoll_http")).args(["--size", "large"])).ended();
     refused.refused_because("--size needs a number of bytes, and \"large\" is not");

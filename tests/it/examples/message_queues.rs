@@ -114,14 +114,6 @@ fn queue_is_freed_with_its_client() {
 }
 
 #[test]
-#[cfg(unix)]
-fn interrupted_from_the_keyboard_ends_in_order() {
-    let server = server(&[]);
-    server.program.signal(rustix::process::Signal::INT);
-    assert!(server.program.ended().status.success());
-}
-
-#[test]
 fn what_it_cannot_do_is_said_in_a_sentence() {
     let refused = |args: &[&str], why| {
         Running::start(Command::new(example("message_queues")).args(args)).ended().refused_because(why);

@@ -60,14 +60,6 @@ fn half_a_character_at_the_end_is_told() {
 }
 
 #[test]
-#[cfg(unix)]
-fn interrupted_from_the_keyboard_ends_in_order() {
-    let server = server(&[]);
-    server.program.signal(rustix::process::Signal::INT);
-    assert!(server.program.ended().status.success());
-}
-
-#[test]
 fn what_it_cannot_do_is_said_in_a_sentence() {
     let refused = |args: &[&str], why| {
         Running::start(Command::new(example("print_server")).args(args)).ended().refused_because(why);
