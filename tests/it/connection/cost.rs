@@ -40,6 +40,25 @@ fn requests_are_answered_without_an_allocation() -> io::Result<()> {
     Ok(())
 }
 
+/// What was read and written is proof enough, as it is for a bare `TcpStream`.
+#[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+#[test]
+fn request_over_tcp_is_answered_and_the_system_need_not_be_asked_again() -> io::Result<()> {
+    let sel = Selector::new()?;
+    let (near, mut far) = tcp_pair()?;
+    Connection::open(&sel, near, Echo)?;
+    sel.turn(NOW)?;
+    for _ in 0..3 {
+        far.write_all(&[7; 64])?;
+        let before = sel.stats();
+        assert_eq!(sel.turn(Some(LONG))?, 1);
+        let after = sel.stats();
+        assert_eq!((after.unsettled, after.waits - before.waits), (0, 1));
+        far.read_exact(&mut [0; 64])?;
+    }
+    Ok(())
+}
+
 /// As large as a socket, and never ready: there are more of these than there may be descriptors.
 struct Silent(#[allow(dead_code)] i32);
 

@@ -2,7 +2,8 @@
 
 use super::{Log, Probe, SHORT};
 use crate::util::*;
-use selkie::{Connection, ConnectionOptions, Key, Selector, Written};
+use mio::{Interest as MioInterest, Registry, Token, event};
+use selkie::{Connection, ConnectionOptions, Key, Selector, Stream, Written};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
@@ -284,6 +285,53 @@ fn writing_finds_the_peer_gone_after_its_last_input_was_received() -> io::Result
     assert_eq!(calls[..3], ["connected", "received 65536", "received 4464"], "{calls:?}");
     assert!(["closed ConnectionReset", "closed BrokenPipe"].contains(&calls[3].as_str()), "{calls:?}");
     assert_eq!(calls.len(), 4);
+    Ok(())
+}
+
+/// One that cannot be written to, and never has an end.
+struct Endless;
+
+impl Read for Endless {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(buf.len())
+    }
+}
+
+impl Write for Endless {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl event::Source for Endless {
+    fn register(&mut self, _: &Registry, _: Token, _: MioInterest) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reregister(&mut self, _: &Registry, _: Token, _: MioInterest) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn deregister(&mut self, _: &Registry) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Endless {}
+
+#[test]
+fn writing_fails_and_input_has_no_end_is_closed_all_the_same() -> io::Result<()> {
+    let log = Log::default();
+    let sel = Selector::new()?;
+    let key = Connection::open(&sel, Endless, Probe::new(&log))?;
+    assert_eq!(sel.with(key, |conn| conn.write(b"x"))?, Written::Closed);
+    in_time(|| sel.run())?;
+    let calls = log.take();
+    assert_eq!((calls.len(), &calls[17][..]), (18, "closed BrokenPipe"), "{calls:?}");
     Ok(())
 }
 

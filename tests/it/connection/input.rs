@@ -188,6 +188,43 @@ fn paused_and_nothing_left_is_resumed_and_called_for_what_is_new_only() -> io::R
 }
 
 #[test]
+fn resumed_with_input_left_receives_it_once() -> io::Result<()> {
+    let log = Log::default();
+    let sel = Selector::new()?;
+    let (near, mut far) = tcp_pair()?;
+    let key = Connection::open(&sel, near, Probe::new(&log).received(|_, _| Ok(())))?;
+    far.write_all(b"abc")?;
+    turn_until(&sel, &log, 2)?;
+    sel.with(key, |conn| {
+        conn.pause_reading();
+        conn.resume_reading();
+    })?;
+    sel.turn(NOW)?;
+    assert_eq!(log.take(), ["connected", "received 3", "received 3"]);
+    assert_quiet(&sel);
+    Ok(())
+}
+
+#[test]
+fn resumed_with_no_input_left_leaves_some_later_and_is_not_called_for_it() -> io::Result<()> {
+    let log = Log::default();
+    let sel = Selector::new()?;
+    let (near, mut far) = tcp_pair()?;
+    let key = Connection::open(&sel, near, Probe::new(&log).received(|_, _| Ok(())))?;
+    sel.turn(NOW)?;
+    sel.with(key, |conn| {
+        conn.pause_reading();
+        conn.resume_reading();
+    })?;
+    far.write_all(b"abc")?;
+    turn_until(&sel, &log, 2)?;
+    sel.with(key, |conn| conn.set_options(&ConnectionOptions::new()))?;
+    assert_quiet(&sel);
+    assert_eq!(log.take(), ["connected", "received 3"]);
+    Ok(())
+}
+
+#[test]
 fn paused_while_connected_receives_nothing() -> io::Result<()> {
     let log = Log::default();
     let sel = Selector::new()?;

@@ -132,6 +132,9 @@ fn marks_are_changed_and_looked_at_anew() -> io::Result<()> {
     sel.with(key, |conn| conn.set_options(&wider))?;
     sel.turn(NOW)?;
     assert_eq!(log.take(), ["connected", "paused", "resumed"]);
+    sel.with(key, |conn| conn.set_options(&wider.marks(0, 0)))?;
+    sel.turn(NOW)?;
+    assert_eq!(log.take(), ["paused"]);
     Ok(())
 }
 

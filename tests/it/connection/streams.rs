@@ -146,6 +146,21 @@ fn stream_that_reads_ahead_and_holds_back_is_read_and_flushed_to_the_end() -> io
     Ok(())
 }
 
+#[test]
+fn stream_that_reads_ahead_is_read_on_though_nothing_new_arrives() -> io::Result<()> {
+    let log = Log::default();
+    let sel = Selector::new()?;
+    let (stream, mut far) = tcp_pair()?;
+    let stream = Buffering { stream, ahead: Vec::new(), held_back: Vec::new() };
+    let key = Connection::open(&sel, stream, Probe::new(&log))?;
+    far.write_all(&[7; 10 * BUFFERED])?;
+    while sel.with(key, |conn| conn.bytes_received())? < 10 * BUFFERED as u64 {
+        assert!(sel.turn(Some(LONG))? > 0, "it waits, and there is more");
+    }
+    assert_quiet(&sel);
+    Ok(())
+}
+
 /// A read stops short at the mark of urgent data, with more behind it.
 #[cfg(target_os = "linux")]
 #[test]

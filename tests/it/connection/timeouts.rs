@@ -130,6 +130,20 @@ fn paused_connection_is_idle_too() -> io::Result<()> {
 }
 
 #[test]
+fn timeout_made_shorter_is_told_sooner() -> io::Result<()> {
+    let log = Log::default();
+    let sel = Selector::new()?;
+    let (near, _far) = tcp_pair()?;
+    let options = ConnectionOptions::new().idle_timeout(Some(100 * LONG));
+    let key = options.open(&sel, near, Probe::new(&log))?;
+    sel.turn(NOW)?;
+    sel.with(key, |conn| conn.set_options(&options.clone().idle_timeout(Some(SHORT))))?;
+    in_time(|| sel.run())?;
+    assert_eq!(log.take(), ["connected", "timeout Idle", "closed TimedOut"]);
+    Ok(())
+}
+
+#[test]
 fn timeout_taken_away_is_not_told() -> io::Result<()> {
     let log = Log::default();
     let sel = Selector::new()?;
