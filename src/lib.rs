@@ -40,6 +40,7 @@
 //! | [`Selector`] | the loop. It owns the sources and calls the callbacks |
 //! | [`Source`] | what a callback is given: its source, and the way to the selector |
 //! | [`Key`], [`AnyKey`] | a handle to a registered source, `Copy`, with and without its type. It never comes to mean another |
+//! | [`Connection`], [`Protocol`] | a stream with buffers, as a source; and the set of callbacks that use it |
 //! | [`Timer`] | a handle to a scheduled call, `Copy` |
 //! | [`Job`] | a handle to what was offloaded to another thread, `Copy` |
 //! | [`Remote`] | the one handle that other threads may have: it calls on the loop, wakes and stops it |
@@ -63,6 +64,8 @@
 //! * [`stdin()`]: standard input, whatever it is.
 //! * [`net`]: sockets. `unix`, on Unix: pipes, and anything else that has a descriptor. A type of
 //!   one's own needs [`event::Source`].
+//! * [`Protocol`]: the callbacks of a connection, in their order. [`Connection`]: what they do with it, and
+//!   what others may. [`ConnectionOptions`]: limits and time-outs. [`Stream`]: what it can be made of.
 //! * [`Server`]: accepting connections, within limits, and ending them in time.
 //! * [`Connect`]: connecting, with a time limit, to several addresses or a name, in several rounds.
 //! * [`DatagramProtocol`]: callbacks over a UDP or Unix datagram socket with an output queue.
