@@ -26,6 +26,47 @@ use std::time::Duration;
 /// backoff.reset(); // it worked
 /// assert!(backoff.next_delay() <= Duration::from_millis(100));
 /// ```
+///
+/// A client that comes back whenever it lost its connection, and the less often the longer nothing
+/// is to be had:
+///
+/// ```no_run
+/// use selkie::{Backoff, Closed, Connect, Connection, Input, Protocol, Selector, Source};
+/// use std::{io, net::SocketAddr, time::Duration};
+///
+/// struct Client {
+///     address: SocketAddr,
+///     backoff: Backoff,
+/// }
+///
+/// impl Protocol<'_> for Client {
+///     fn received(&mut self, _: &mut Source<Connection>, input: &mut Input) -> io::Result<()> {
+///         self.backoff.reset(); // only now: a server that is ill may accept, and hang up
+///         input.consume_all();
+///         Ok(())
+///     }
+///
+///     fn closed(&mut self, conn: Option<&mut Source<Connection>>, _: &Closed) {
+///         let Some(conn) = conn else { return };
+///         let (address, mut backoff) = (self.address, self.backoff.clone());
+///         conn.selector().call_later(backoff.next_delay(), move |sel| connect(sel, address, backoff));
+///     }
+/// }
+///
+/// fn connect(sel: &Selector, address: SocketAddr, backoff: Backoff) {
+///     let connect = Connect::to(address).retry(backoff.clone(), None);
+///     if let Err(error) = connect.open(sel, Client { address, backoff }, |_, _| ()) {
+///         eprintln!("{error}");
+///     }
+/// }
+///
+/// # fn main() -> io::Result<()> {
+/// let sel = Selector::new()?;
+/// let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
+/// connect(&sel, ([127, 0, 0, 1], 8088).into(), backoff);
+/// sel.run()
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Backoff {
     first: Duration,

@@ -66,7 +66,6 @@ const CROWDED: Duration = Duration::from_millis(20);
 /// The addresses are tried in turn, and the first to answer wins. Each has its time limit, 10 seconds
 /// unless told otherwise. A stream that turns out to be connected to itself, as can happen on the
 /// loopback device where nobody listens, counts as refused.
-#[derive(Clone)]
 #[must_use = "nothing is connected before `open` or `stream` is called"]
 pub struct Connect<S: Dial = TcpStream> {
     to: To<S::Address>,
@@ -161,7 +160,8 @@ impl<S: Dial> Connect<S> {
     }
 
     /// When all addresses have failed, waits as long as `backoff` says and tries them all again: as
-    /// often as it takes, or `rounds_max` times in all.
+    /// often as it takes, or `rounds_max` times in all. For what is to be connected again when it was
+    /// connected before, see [`Backoff`].
     pub fn retry(mut self, backoff: Backoff, rounds_max: Option<u32>) -> Self {
         self.backoff = Some(backoff);
         self.rounds_max = rounds_max;
@@ -452,6 +452,19 @@ impl<S: Dial> event::Source for Connecting<S> {
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         self.stream.as_mut().map_or(Ok(()), |stream| stream.deregister(registry))
+    }
+}
+
+// By hand, because derived it would ask the same of `S`.
+impl<S: Dial> Clone for Connect<S> {
+    fn clone(&self) -> Self {
+        Connect {
+            to: self.to.clone(),
+            attempt_timeout: self.attempt_timeout,
+            backoff: self.backoff.clone(),
+            rounds_max: self.rounds_max,
+            options: self.options.clone(),
+        }
     }
 }
 

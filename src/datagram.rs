@@ -101,6 +101,16 @@ pub trait DatagramProtocol<'cb, S: DatagramSocket = UdpSocket> {
         Ok(())
     }
 
+    /// The timeout is over that [`Source::set_timeout`] has given to the socket.
+    ///
+    /// # Errors
+    ///
+    /// As for [`received`](Self::received).
+    fn timeout(&mut self, socket: &mut Source<'_, 'cb, Datagrams<S>>) -> io::Result<()> {
+        let _ = socket;
+        Ok(())
+    }
+
     /// The socket is gone; called once, whatever the cause. `Ok` if it was closed or taken out, or
     /// its selector dropped; otherwise the error that cost it, a panic among them.
     ///
@@ -351,6 +361,10 @@ impl<'cb, S: DatagramSocket, P: DatagramProtocol<'cb, S>> Driver<'cb, S, P> {
         }
         if ready.is_readable() {
             self.receive(socket)?;
+        }
+        if ready.is_timeout() && !socket.is_closing {
+            let result = self.protocol.timeout(socket);
+            self.report(socket, result)?;
         }
         Ok(())
     }

@@ -59,6 +59,15 @@ fn listener_answers_stream_is_handed_over_and_unregistered() -> io::Result<()> {
 }
 
 #[test]
+fn plan_is_cloned_each_connects() -> io::Result<()> {
+    let (_listener, address) = listener()?;
+    let plan = Connect::to(address).attempt_timeout(LONG);
+    let streams = [outcome(plan.clone())?.unwrap(), outcome(plan)?.unwrap()];
+    assert_ne!(streams[0].local_addr()?, streams[1].local_addr()?);
+    Ok(())
+}
+
+#[test]
 fn first_addresses_refuse_next_one_is_tried() -> io::Result<()> {
     let (_listener, address) = listener()?;
     let [first, second] = refusing()?;

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 const ANY_PORT: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
@@ -56,6 +57,11 @@ impl<'cb, S: DatagramSocket> DatagramProtocol<'cb, S> for Clerk<'_> {
 
     fn resumed(&mut self, _: &mut Source<'_, 'cb, Datagrams<S>>) -> io::Result<()> {
         self.note("resumed");
+        Ok(())
+    }
+
+    fn timeout(&mut self, _: &mut Source<'_, 'cb, Datagrams<S>>) -> io::Result<()> {
+        self.note("timeout");
         Ok(())
     }
 
@@ -210,6 +216,20 @@ fn paused_socket_keeps_what_comes_until_resumed() -> io::Result<()> {
     sel.with(key, |socket| socket.resume_receiving())?;
     assert_eq!(sel.turn(NOW)?, 1);
     assert_told(&told, &["received x", "received y"]);
+    Ok(())
+}
+
+#[test]
+fn silent_peer_timeout_of_the_socket_is_told() -> io::Result<()> {
+    let told = Told::default();
+    let sel = Selector::new()?;
+    let (key, far) = clerk(&sel, &told)?;
+    sel.set_timeout(key, Some(Duration::from_millis(10)))?;
+    assert_eq!(sel.turn(Some(LONG))?, 1);
+    assert_told(&told, &["timeout"]);
+    sel.set_timeout(key, None)?;
+    send(&sel, &far, &["x"]);
+    assert_told(&told, &["received x"]);
     Ok(())
 }
 
