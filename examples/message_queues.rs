@@ -72,7 +72,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
 /// The callback of the listener.
 fn accept(listener: &mut Source<TcpListener>, idle: Duration) -> io::Result<()> {
     if let Some((conn, _peer)) = around::accept(listener) {
-        let mut client = Client { queue: VecDeque::new(), sent: 0, idle };
+        let mut client = Client { queue: VecDeque::new(), sent: 0, has_ended: false, idle };
         let sel = listener.selector();
         let key = sel.register(conn, READ | PRIORITY, move |conn, ready| client.ready(conn, ready))?;
         sel.set_timeout(key, Some(idle))?;
@@ -85,6 +85,8 @@ struct Client {
     queue: VecDeque<Vec<u8>>,
     /// Bytes of the oldest that have gone.
     sent: usize,
+    /// It will send no more. What waits is sent before it is let go.
+    has_ended: bool,
     idle: Duration,
 }
 
@@ -94,12 +96,15 @@ impl Client {
         if ready.is_priority() {
             self.exceptional(conn)?;
         }
-        if ready.is_readable() && !self.read(conn)? {
-            conn.unregister();
-            return Ok(());
+        if ready.is_readable() {
+            self.read(conn)?;
         }
         if ready.is_writable() {
             self.write(conn)?;
+        }
+        if self.has_ended && self.queue.is_empty() {
+            conn.unregister();
+            return Ok(());
         }
         if ready.is_timeout() && !ready.is_readable() && !ready.is_writable() && !ready.is_priority() {
             // If there is no room for it, the client has not even read what it was sent before.
@@ -112,6 +117,9 @@ impl Client {
     }
 
     fn interest(&self) -> Interest {
+        if self.has_ended {
+            return WRITE;
+        }
         let mut interest = PRIORITY;
         if self.queue.len() < QUEUE_MAX {
             interest |= READ;
@@ -122,17 +130,17 @@ impl Client {
         interest
     }
 
-    /// Puts one message into the queue. Whether there may be another.
-    fn read(&mut self, conn: &mut Source<TcpStream>) -> io::Result<bool> {
+    /// Puts one message into the queue.
+    fn read(&mut self, conn: &mut Source<TcpStream>) -> io::Result<()> {
         let mut buf = [0; MESSAGE_MAX];
         match conn.read(&mut buf) {
-            Ok(0) => return Ok(false),
+            Ok(0) => self.has_ended = true,
             Ok(n) => self.queue.push_back(buf[..n].to_vec()),
             // Urgent data is told as something to read as well, and is not read this way.
             Err(error) if around::not_now(&error) => {}
             Err(error) => return Err(error),
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Sends what there is room for of the oldest message.
@@ -165,14 +173,18 @@ impl Client {
 /// The urgent byte, if it is there.
 #[cfg(unix)]
 fn urgent(conn: &mut Source<TcpStream>) -> io::Result<Option<u8>> {
+    use rustix::io::Errno;
     use rustix::net::{RecvFlags, recv};
     let mut byte = [0];
-    let received = conn.try_io(PRIORITY, |conn| Ok(recv(&*conn, &mut byte, RecvFlags::OOB)?));
+    // To say that there is none, or none any more, the system has an error of its own. A source that is
+    // to be settled by it has to be told "would block".
+    let received = conn.try_io(PRIORITY, |conn| match recv(&*conn, &mut byte, RecvFlags::OOB) {
+        Err(Errno::INVAL) => Err(io::ErrorKind::WouldBlock.into()),
+        received => Ok(received?.1),
+    });
     match received {
-        Ok((1.., _)) => Ok(Some(byte[0])),
-        Ok(_) => Ok(None),
-        // `EINVAL`: it was read before.
-        Err(error) if around::not_now(&error) || error.kind() == io::ErrorKind::InvalidInput => Ok(None),
+        Ok(count) => Ok((count > 0).then_some(byte[0])),
+        Err(error) if around::not_now(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }
