@@ -29,7 +29,9 @@
 //! ```
 //!
 //! The last client is told nothing more of what it has not read, for an edge is an arrival. Its second
-//! call came because four more bytes arrived; and it is behind for good.
+//! call came because four more bytes arrived; and it is behind for good. (Where mio stands on `poll(2)`, a
+//! source is not told of another arrival before it was told "would block", so there that call does not
+//! come either, and the client is given up.)
 //!
 //! The tutorials show the two modes of `epoll` in two programs, and the one with `EPOLLET` reads once, with
 //! a buffer that is large enough for the burst that they send. So the difference is not seen, and
