@@ -33,9 +33,6 @@ impl<'s, 'cb> Batch<'s, 'cb> {
     /// One call into the system, when everything from the last one was told or taken down.
     #[inline]
     pub(super) fn fill(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        if self.is_full() {
-            self.grow();
-        }
         let meter = &self.selector.meter;
         meter.count_wait();
         let result = if meter.is_timing() { self.wait_timed(timeout) } else { self.wait(timeout) };
@@ -73,11 +70,13 @@ impl<'s, 'cb> Batch<'s, 'cb> {
         self.count >= self.events.capacity()
     }
 
-    #[cold]
-    fn grow(&mut self) {
-        let larger = EVENTS_MAX.min(self.count * 2);
-        if larger > self.count {
-            self.events = Events::with_capacity(larger);
+    /// Makes room for more in the next turn, if there was too little. Everything in it has been taken
+    /// down.
+    pub(super) fn grow(&mut self) {
+        if self.is_full() && self.count < EVENTS_MAX {
+            self.events = Events::with_capacity(EVENTS_MAX.min(self.count * 2));
+            self.count = 0;
+            self.told.set(0);
         }
     }
 

@@ -169,6 +169,7 @@ impl<'s, 'cb> Turns<'s, 'cb> {
             }
             batch.fill(Some(Duration::ZERO))?;
         }
+        batch.grow();
         if seen > 0 {
             selector.look_twice.set(false);
         }
