@@ -11,6 +11,7 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command};
+use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
@@ -147,19 +148,24 @@ fn select_loop(addr: SocketAddr) -> Result<(), Box<dyn Error>> {
 
 fn callbacks(addr: SocketAddr) -> Result<(), Box<dyn Error>> {
     let listener = listen(addr)?;
-    let sel = Selector::new()?;
-    sel.stop_on_signals()?;
+    let sel = selector()?;
     announce(&listener)?;
-    run(&sel, listener)
+    run(&sel, listener)?;
+    Ok(())
 }
 
-fn run(sel: &Selector, listener: TcpListener) -> Result<(), Box<dyn Error>> {
-    listener.set_nonblocking(true)?;
+fn selector() -> io::Result<Selector<'static>> {
+    let sel = Selector::new()?;
+    sel.stop_on_signals()?;
     // Usually a client that was reset. It has cost that client and nothing else.
     sel.on_error(|_, lost| log::debug!("{lost}"));
+    Ok(sel)
+}
+
+fn run(sel: &Selector, listener: TcpListener) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
     sel.register(selkie::net::TcpListener::from_std(listener), READ, welcome)?;
-    sel.run()?;
-    Ok(())
+    sel.run()
 }
 
 fn welcome(listener: &mut Source<selkie::net::TcpListener>, _: Interest) -> io::Result<()> {
@@ -186,14 +192,17 @@ fn workers(addr: SocketAddr) -> Result<(), Box<dyn Error>> {
     while listeners.len() < thread::available_parallelism()?.get() {
         listeners.push(listen(addr)?);
     }
-    let work = |listener| -> Result<(), String> {
-        let sel = Selector::new().map_err(|error| error.to_string())?;
-        sel.stop_on_signals().map_err(|error| error.to_string())?;
-        run(&sel, listener).map_err(|error| error.to_string())
+    // Ctrl-C is to reach all of them, so none begins before the last one waits for it.
+    let ready = Barrier::new(listeners.len() + 1);
+    let work = |listener| {
+        let sel = selector();
+        ready.wait();
+        run(&sel?, listener)
     };
-    announce(&listeners[0])?;
-    thread::scope(|scope| {
+    thread::scope(|scope| -> io::Result<()> {
         let workers: Vec<_> = listeners.into_iter().map(|listener| scope.spawn(|| work(listener))).collect();
+        ready.wait();
+        around::say(&format!("listening on {addr}"))?;
         workers.into_iter().try_for_each(|worker| worker.join().expect("it does not panic"))
     })?;
     Ok(())

@@ -67,7 +67,7 @@ fn client_that_has_ended_and_does_not_read_costs_nothing_and_loses_nothing() {
 
 #[test]
 fn idle_client_is_told_and_leaves_while_the_others_stay() {
-    let server = server(&["--idle", "0.4"]);
+    let server = server(&["--idle", "1.5"]);
     let mut busy = server.connect();
     let idle = server.connect();
     let told = std::thread::spawn(move || {
@@ -81,7 +81,7 @@ fn idle_client_is_told_and_leaves_while_the_others_stay() {
         busy.read_exact(&mut echo).unwrap();
         assert_eq!(echo, *b"x");
     }
-    assert_eq!(told.join().unwrap(), "you have been idle for 0.4 s\n");
+    assert_eq!(told.join().unwrap(), "you have been idle for 1.5 s\n");
 }
 
 #[test]
