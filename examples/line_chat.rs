@@ -48,13 +48,12 @@ fn main() -> ExitCode {
 
 fn serve() -> Result<(), Box<dyn Error>> {
     let addr = Args::new("line_chat [ADDR]")?.addr_or(8089)?;
-    let listener = around::listen(addr)?;
-
     // Declared before the selector, so that the callbacks may borrow it.
     let room = &Room::default();
     let options = ConnectionOptions::new().output_max(UNREAD_MAX);
     let sel = Selector::new()?;
     sel.stop_on_signals()?;
+    let listener = around::listen(addr)?;
     ServerOptions::new().connection(options).open(&sel, listener, |_| Client::new(room))?;
     sel.run()?;
     Ok(())

@@ -45,11 +45,10 @@ fn serve() -> Result<(), Box<dyn Error>> {
     let target = args.value("--to", "an address such as 127.0.0.1:8088")?;
     let target = target.ok_or_else(|| format!("connect clients to what? usage: {USAGE}"))?;
     let addr = args.addr_or(8090)?;
-    let listener = around::listen(addr)?;
-
     let options = ConnectionOptions::new().close_timeout(CLOSE_TIMEOUT);
     let sel = Selector::new()?;
     sel.stop_on_signals()?;
+    let listener = around::listen(addr)?;
     ServerOptions::new().connection(options).open(&sel, listener, |_| Client { target })?;
     sel.run()?;
     Ok(())

@@ -49,12 +49,11 @@ fn main() -> ExitCode {
 
 fn serve() -> Result<(), Box<dyn Error>> {
     let addr = Args::new("redis_kv [ADDR]")?.addr_or(6380)?;
-    let listener = around::listen(addr)?;
-
     let store = &Store::default();
     let options = ConnectionOptions::new().input_max(REQUEST_MAX);
     let sel = Selector::new()?;
     sel.stop_on_signals()?;
+    let listener = around::listen(addr)?;
     ServerOptions::new().connection(options).open(&sel, listener, |_| Client::new(store))?;
     sel.run()?;
     Ok(())

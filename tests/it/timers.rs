@@ -468,7 +468,7 @@ fn loop_over_select_calls_timers_as_run_does() -> io::Result<()> {
     })?;
     sel.call_soon(|_| calls.borrow_mut().push("deferred"));
     sel.call_later(Duration::ZERO, |_| calls.borrow_mut().push("timer"));
-    sel.call_later(2 * MS, |sel| {
+    sel.call_later(300 * MS, |sel| {
         calls.borrow_mut().push("later");
         sel.stop();
     });
