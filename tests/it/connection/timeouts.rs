@@ -48,7 +48,7 @@ fn timeout_that_does_not_close_counts_anew() -> io::Result<()> {
 /// Something moves every half of the time-out, one way or the other, for three times its length.
 #[test]
 fn something_received_or_sent_puts_idle_off() -> io::Result<()> {
-    const LENGTH: Duration = Duration::from_millis(200);
+    const LENGTH: Duration = Duration::from_millis(400);
     for (sends, waits) in [(false, false), (true, false), (true, true), (false, true)] {
         let log = Log::default();
         let sel = Selector::new()?;
